@@ -1,0 +1,1 @@
+"""What machines run: engines in plain Python, and the thin Ray Serve deployments around them."""

@@ -1,0 +1,87 @@
+"""The typed errors of the whole system. The gateway maps each to one HTTP status and one socket event.
+
+Every error says what happened and what to do about it, in words for the person who caused it. They
+survive pickling (they cross process boundaries in Ray) because `args` holds exactly what `__init__` takes.
+"""
+
+
+class AvatarError(Exception):
+    """Base of all errors that a caller may see.
+
+    `code` is the stable machine-readable name, `status` the HTTP status it maps to.
+    """
+
+    code = "internal_error"
+    status = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadInput(AvatarError):
+    """The request cannot be understood: undecodable audio, no face, an empty text, malformed JSON."""
+
+    code = "bad_input"
+    status = 400
+
+
+class NotFound(AvatarError):
+    """A named avatar, voice or weight set does not exist."""
+
+    code = "not_found"
+    status = 404
+
+
+class TooLarge(AvatarError):
+    """Over a limit on bytes, pixels, seconds or characters."""
+
+    code = "too_large"
+    status = 413
+
+
+class Unsupported(AvatarError):
+    """Understood but not offered: a language, a media type, an operation."""
+
+    code = "unsupported"
+    status = 415
+
+
+class AtCapacity(AvatarError):
+    """No room now. `retry_after_seconds` is an honest estimate for the `Retry-After` header."""
+
+    code = "at_capacity"
+    status = 503
+
+    def __init__(self, message: str, retry_after_seconds: int = 2) -> None:
+        super().__init__(message)
+        self.args = (message, retry_after_seconds)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class WeightsMissing(AvatarError):
+    """A model file is absent, or not the one its sha256 promises; the message names the remedy."""
+
+    code = "weights_missing"
+    status = 503
+
+
+class EngineFailed(AvatarError):
+    """An engine raised, or its replica died, and the one retry failed too."""
+
+    code = "engine_failed"
+    status = 502
+
+
+class TimedOut(AvatarError):
+    """A stage gave no answer in its time."""
+
+    code = "timed_out"
+    status = 504
+
+
+class Cancelled(AvatarError):
+    """The work was withdrawn before it finished. 499 is the status a hung-up client is logged with (nginx)."""
+
+    code = "cancelled"
+    status = 499
