@@ -1,0 +1,93 @@
+"""What makes a found face usable: the reasons for which a photo is refused, and the measures behind them."""
+
+import itertools
+
+import cv2
+import numpy as np
+
+from deployments.contracts import Float32, Image
+from deployments.errors import BadInput
+from deployments.video.faces.detection import Detection
+from deployments.video.faces.indices import (
+    CHIN,
+    FACE_OVAL,
+    FOREHEAD,
+    LEFT_CHEEK,
+    LEFT_EYE_OUTER,
+    LEFT_IRIS,
+    LOWER_OUTER,
+    LOWER_SEAM,
+    MOUTH_LEFT,
+    MOUTH_RIGHT,
+    NOSE_TIP,
+    RIGHT_CHEEK,
+    RIGHT_EYE_OUTER,
+    RIGHT_IRIS,
+    UPPER_OUTER,
+    UPPER_SEAM,
+)
+from deployments.video.faces.mesh import Mesh
+from deployments.video.sampling import sample
+
+MESH_SCORE_MIN = 0.5
+KEYPOINT_MISS_MAX = 0.30
+"""Mean distance between the detector's eyes, nose and mouth and the mesh's, over the distance of the eyes.
+Two networks that agree see a face; a hand or a pattern fools one of them."""
+WIDTH_MIN = 80
+"""Photo pixels between the cheeks; below, lips are a few pixels and no motion looks right."""
+YAW_MAX = 0.5
+SEAM_CONTRAST_MIN = 0.05
+"""How much darker the line between the lips is than the lips, over the face's brightness."""
+
+
+def yaw_radians(points: Float32) -> float:
+    """Turn of the head from the depth of the cheeks' outermost points."""
+    across = points[LEFT_CHEEK] - points[RIGHT_CHEEK]
+    return float(np.arctan2(across[2], np.hypot(across[0], across[1])))
+
+
+def is_face(detection: Detection, mesh: Mesh) -> bool:
+    """Whether the mesh confirms the box: its own score, agreement with the detector, and a face's proportions."""
+    points = mesh.points[:, :2]
+    right_eye, left_eye = points[RIGHT_IRIS].mean(0), points[LEFT_IRIS].mean(0)
+    mouth = (points[MOUTH_RIGHT] + points[MOUTH_LEFT]) / 2
+    eyes = float(np.linalg.norm(points[LEFT_EYE_OUTER] - points[RIGHT_EYE_OUTER]))
+    seen = np.stack([right_eye, left_eye, points[NOSE_TIP], mouth])
+    miss = float(np.linalg.norm(seen - detection.keypoints[:4], axis=1).mean()) / max(eyes, 1e-6)
+    axis = (points[CHIN] - points[FOREHEAD]) / max(float(np.linalg.norm(points[CHIN] - points[FOREHEAD])), 1e-6)
+    heights = [float(point @ axis) for point in ((right_eye + left_eye) / 2, points[NOSE_TIP], mouth, points[CHIN])]
+    ordered = all(low < high for low, high in itertools.pairwise(heights))
+    return mesh.score >= MESH_SCORE_MIN and miss <= KEYPOINT_MISS_MAX and ordered
+
+
+def seam_contrast(image: Image, points: Float32) -> float:
+    """How distinctly lips meet: mean over the seam of (lip brightness - darkest nearby), over the face's brightness.
+
+    Teeth count too, by the edge they make. Near 0 where a hand, a mask or a microphone hides the mouth.
+    """
+    gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
+    flat = points[:, :2]
+    mouth_width = float(np.linalg.norm(flat[MOUTH_LEFT] - flat[MOUTH_RIGHT]))
+    gray = np.asarray(cv2.GaussianBlur(gray, (0, 0), max(0.5, 0.012 * mouth_width)), np.float32)
+    brightness = float(np.median(sample(gray, (flat[FACE_OVAL] * 0.7 + flat[NOSE_TIP] * 0.3)[None])))
+    contrasts = []
+    steps = np.linspace(0, 1, 24, dtype=np.float32)[:, None]
+    for column in range(2, 9):
+        line = flat[UPPER_OUTER[column]] * (1 - steps) + flat[LOWER_OUTER[column]] * steps
+        profile = sample(gray, line[None])[0]
+        contrasts.append(min(profile[:10].max(), profile[-10:].max()) - profile[5:-5].min())
+    return float(np.mean(contrasts)) / max(brightness, 8.0)
+
+
+def require_usable(image: Image, points: Float32, unrest: Float32, width: float, yaw: float) -> None:
+    """Raises BadInput with the reason where the face cannot be animated."""
+    if width < WIDTH_MIN:
+        raise BadInput(f"The face is only {width:.0f} pixels wide, under the {WIDTH_MIN} needed. Send a larger photo.")
+    if abs(yaw) > YAW_MAX:
+        raise BadInput("The face is turned too far to the side. Send a photo in which the person faces the camera.")
+    height, photo_width = image.shape[:2]
+    inner = points[np.r_[UPPER_SEAM, LOWER_SEAM, CHIN, NOSE_TIP, RIGHT_EYE_OUTER, LEFT_EYE_OUTER], :2]
+    if (inner < 0).any() or (inner >= [photo_width, height]).any():
+        raise BadInput("The face is cut off by the edge of the photo. Send one that shows it from forehead to chin.")
+    if seam_contrast(image, points) < SEAM_CONTRAST_MIN:
+        raise BadInput("The mouth is covered or cannot be made out. Send a photo in which the mouth is visible.")
