@@ -24,7 +24,7 @@ def sha256_of(path: Path, advanced: Callable[[int], None] | None = None) -> str:
 
 
 def marked_sha256(path: Path) -> str | None:
-    """The hash noted for this very file, or None where the file has changed since (size or mtime) or was never hashed."""
+    """The hash noted for this very file; None where it changed since (by size or mtime) or was never hashed."""
     noted = _read_marker(path.parent).get(path.name)
     if noted is None:
         return None

@@ -1,4 +1,4 @@
-"""The manifest: which files a weight set has, their sha256, their licence and their sources. The data is manifest.json."""
+"""The manifest: the files of each weight set, their sha256, licence and sources. The data is in manifest.json."""
 
 import functools
 import importlib.resources
