@@ -5,7 +5,7 @@ Units stand in the names. Speech is mono float32 in [-1, 1]: 16 kHz to ASR and V
 """
 
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -135,7 +135,7 @@ class ReplyRequest:
 class ChatModel(Protocol):
     """A language model that speaks. Several replies may run at once."""
 
-    def reply(self, request: ReplyRequest) -> AsyncIterator[str]:
+    def reply(self, request: ReplyRequest) -> AsyncGenerator[str, None]:
         """Speakable text in pieces, as it is made. Closing the iterator stops the work within one token."""
         ...
 
@@ -145,14 +145,14 @@ class ChatModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """One clause to be spoken. `voice_id` is a built-in voice's name or an enrolled voice's id.
+    """One clause to be spoken. `voice_id`: a built-in voice's name, an enrolled voice's id, or None for the language's default.
 
     `speed` multiplies the natural pace. `seed` makes a sampling voice repeatable.
     """
 
     text: str
     language: str
-    voice_id: str
+    voice_id: str | None = None
     speed: float = 1.0
     seed: int = 0
 

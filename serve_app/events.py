@@ -1,0 +1,79 @@
+"""What goes into a turn and what comes out of it: named messages between the conversation and its doors."""
+
+from dataclasses import dataclass, field
+
+from deployments.contracts import EncodedFrame, Message, Pcm, Transcript, Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRequest:
+    """One turn. Exactly one of `utterance` (speech), `text` (what the person typed) and `script` (to be spoken as is).
+
+    `voice_id` and `avatar_id` None mean the language's default voice and the configured avatar. `language` None
+    means that of the speech or text. `paced` holds generation a few seconds ahead of playback and fills pauses with
+    a living face; without it the turn is made as fast as it goes.
+    """
+
+    turn_id: str
+    utterance: Utterance | None = None
+    text: str | None = None
+    script: str | None = None
+    history: tuple[Message, ...] = ()
+    language: str | None = None
+    voice_id: str | None = None
+    avatar_id: str | None = None
+    seed: int = 0
+    paced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The person's words. `at_seconds` here and below: wall time since the turn began."""
+
+    transcript: Transcript
+    at_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """The next piece of the answer's text."""
+
+    text: str
+    at_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """A clause whose sound begins at `start_seconds` of media time; it comes before the media it announces."""
+
+    text: str
+    start_seconds: float
+    at_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One fragment of picture with exactly its sound: `pcm` is len(frames)/25 seconds long.
+
+    `filled_seconds` of it are silence that the speech did not ask for: it had run dry.
+    """
+
+    frames: tuple[EncodedFrame, ...]
+    pcm: Pcm
+    filled_seconds: float
+    at_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The turn is complete. `timings` in seconds, by the names in `serve_app.timings`."""
+
+    reply: str
+    language: str
+    media_seconds: float
+    filled_seconds: float
+    timings: dict[str, float] = field(default_factory=dict)
+    at_seconds: float = 0.0
+
+
+Event = Heard | ReplyText | Speaking | Media | Ended

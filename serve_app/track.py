@@ -1,0 +1,88 @@
+"""The sound of one turn on one clock: what the ear gets and what drives the picture, sample by sample."""
+
+import numpy as np
+import soxr
+
+from deployments.contracts import FRAMES_PER_SECOND, HEARING_RATE_HZ, Float32, Pcm
+
+
+class Track:
+    """Speech comes in clause by clause at the voice's rate; out go 16 kHz pieces for the picture and, frame by
+    frame, the samples for the ear. Media time is the count of samples that came in, and nothing else.
+
+    The rate is that of the first speech; speech of another rate is resampled to it. Rates must be multiples of
+    25 Hz, so that a frame is a whole number of samples.
+    """
+
+    def __init__(self) -> None:
+        self.rate_hz = 0
+        self.ended = False
+        self._resampler: soxr.ResampleStream | None = None
+        self._ear: list[Float32] = []
+        self._hearing = np.zeros(0, np.float32)
+        self._samples_in = 0
+        self._frames_out = 0
+        self._filled: list[tuple[int, int]] = []
+
+    @property
+    def seconds_in(self) -> float:
+        return self._samples_in / self.rate_hz if self.rate_hz else 0.0
+
+    @property
+    def seconds_out(self) -> float:
+        return self._frames_out / FRAMES_PER_SECOND
+
+    @property
+    def hearing_available(self) -> int:
+        """16 kHz samples not yet taken."""
+        return len(self._hearing)
+
+    def append(self, pcm: Pcm) -> None:
+        samples = np.asarray(pcm.samples, np.float32)
+        if not self.rate_hz:
+            self.rate_hz = pcm.rate_hz
+            # LQ holds back 6 ms where HQ holds back 21; the picture needs nothing above 7.6 kHz anyway
+            self._resampler = soxr.ResampleStream(pcm.rate_hz, HEARING_RATE_HZ, 1, dtype="float32", quality="LQ")
+        if pcm.rate_hz != self.rate_hz:
+            samples = soxr.resample(samples, pcm.rate_hz, self.rate_hz).astype(np.float32)
+        self._push(samples)
+
+    def fill(self, frames: int) -> None:
+        """Appends counted silence: the speech has run dry, the face stays alive."""
+        count = frames * self.rate_hz // FRAMES_PER_SECOND
+        self._filled.append((self._samples_in, self._samples_in + count))
+        self._push(np.zeros(count, np.float32))
+
+    def end(self) -> None:
+        """No more speech comes; what the resampler held back is let go."""
+        if self._resampler is not None and not self.ended:
+            self._hearing = np.concatenate(
+                [self._hearing, self._resampler.resample_chunk(np.zeros(0, np.float32), True)]
+            )
+        self.ended = True
+
+    def take_hearing(self, count: int) -> Float32:
+        """At most `count` samples of 16 kHz, float32 [n]."""
+        taken, self._hearing = self._hearing[:count], self._hearing[count:]
+        return taken
+
+    def take_ear(self, frames: int) -> tuple[Pcm, float]:
+        """The sound of the next `frames` frames, padded with zeros at the very end, and how many seconds of it
+        were filled in."""
+        per_frame = self.rate_hz // FRAMES_PER_SECOND
+        start = self._frames_out * per_frame
+        self._frames_out += frames
+        count = frames * per_frame
+        joined = np.concatenate(self._ear) if self._ear else np.zeros(0, np.float32)
+        samples, rest = joined[:count], joined[count:]
+        self._ear = [rest] if len(rest) else []
+        if len(samples) < count:
+            samples = np.pad(samples, (0, count - len(samples)))
+        filled = sum(max(0, min(end, start + count) - max(begin, start)) for begin, end in self._filled)
+        return Pcm(samples, self.rate_hz), filled / self.rate_hz
+
+    def _push(self, samples: Float32) -> None:
+        assert self._resampler is not None, "fill() before any speech"
+        self._ear.append(samples)
+        self._samples_in += len(samples)
+        self._hearing = np.concatenate([self._hearing, self._resampler.resample_chunk(samples)])
