@@ -27,7 +27,8 @@ be or but if there here about some any let's me tell give want know us yes sure 
 _ES = """
 el la los las un una unos unas es son está están soy estoy eres y de del en que qué por para con su sus tu tus mi mis
 se lo le les me te nos como cómo cuál quién dónde cuándo muy más pero si sí hay fue ha han al o sin sobre también este
-esta estos estas ese esa puedo puedes puede hola claro gracias buenos buenas lamento siento soy quiero tengo favor dime cuéntame
+esta estos estas ese esa puedo puedes puede hola claro gracias buenos buenas lamento siento soy quiero tengo favor
+dime cuéntame
 """
 _CUES = {"en": frozenset(_EN.split()), "es": frozenset(_ES.split())}
 _SPANISH_LETTERS = re.compile(r"[ñ¿¡]")
