@@ -1,0 +1,57 @@
+"""The doors as a Serve deployment: the ingress, which holds the handles of the stages and nothing heavy."""
+
+from typing import Any
+
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+from starlette.applications import Starlette
+
+from deployments.store.settings import StoreSettings
+from deployments.store.store import Store
+from serve_app.conversation import ConversationSettings
+from serve_app.gateway.asgi import create_app
+from serve_app.gateway.settings import GatewaySettings
+from serve_app.serve_stages import ServeStages, StageLimits
+
+
+@serve.deployment(name="Gateway", max_ongoing_requests=64, ray_actor_options={"num_cpus": 0.1})
+@serve.ingress()
+class Gateway:
+    """Serve calls `__serve_build_asgi_app__` once the constructor is done."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        conversation: ConversationSettings,
+        limits: StageLimits,
+        store: StoreSettings,
+        asr: DeploymentHandle[Any],
+        llm: DeploymentHandle[Any],
+        tts: DeploymentHandle[Any],
+        video: DeploymentHandle[Any],
+    ) -> None:
+        self._settings = settings
+        self._conversation = conversation
+        self._store = Store(store.url)
+        self._stages = ServeStages(asr, llm, tts, video, limits)
+
+    def __serve_build_asgi_app__(self) -> Starlette:
+        # Serve's proxy adds X-Request-ID to each answer by itself
+        return create_app(self._stages, self._store, self._settings, self._conversation, echo_request_id=False)
+
+
+def build_gateway(
+    settings: GatewaySettings,
+    conversation: ConversationSettings,
+    limits: StageLimits,
+    store: StoreSettings,
+    asr: serve.Application,
+    llm: serve.Application,
+    tts: serve.Application,
+    video: serve.Application,
+) -> serve.Application:
+    """The ingress over the four stages. How it is scaled stands in the YAML."""
+    application: serve.Application = Gateway.bind(  # type: ignore[attr-defined]
+        settings, conversation, limits, store, asr, llm, tts, video
+    )
+    return application

@@ -1,0 +1,54 @@
+"""GET /health and GET /: whether each stage works, and which doors there are."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from deployments.errors import AvatarError
+from serve_app.gateway.context import DoorContext
+from serve_app.stages import StageHealth
+
+DOORS = {
+    "POST /transcribe": "audio in, its words out",
+    "POST /chat": "text in, the reply's text out, at once or streamed",
+    "POST /conversation": "audio or text in, a talking video of the answer out",
+    "POST /generate": "text in, a talking video of it out",
+    "GET|POST /v1/avatars": "list the avatars; upload a portrait",
+    "GET|DELETE /v1/avatars/{id}": "one avatar; delete an upload",
+    "GET /v1/avatars/{id}/portrait": "its picture",
+    "GET|POST /v1/voices": "list the voices; upload a sample to be matched",
+    "GET|DELETE /v1/voices/{id}": "one voice; delete an upload",
+    "GET /health": "whether each stage works",
+}
+
+
+class HealthDoor:
+    """Answers 200 while every stage works and 503 otherwise, with the reason by stage."""
+
+    def __init__(self, context: DoorContext) -> None:
+        self._context = context
+
+    async def health(self, request: Request) -> Response:
+        stages = await self._stages()
+        ok = bool(stages) and all(stage.ok for stage in stages.values())
+        admission = self._context.admission
+        body = {
+            "status": "ok" if ok else "unavailable",
+            "stages": {name: {"ok": stage.ok, "detail": stage.detail} for name, stage in stages.items()},
+            "turns": {"now": admission.now, "most": admission.most},
+        }
+        return JSONResponse(body, 200 if ok else 503, {"Cache-Control": "no-store"})
+
+    async def index(self, request: Request) -> Response:
+        return JSONResponse({"name": "Realtime Avatar", "doors": DOORS})
+
+    async def _stages(self) -> dict[str, StageHealth]:
+        seconds = self._context.settings.health_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._context.stages.health()
+        except TimeoutError:
+            return {"stages": StageHealth(False, f"no answer within {seconds:g} s")}
+        except AvatarError as error:
+            return {"stages": StageHealth(False, error.message)}

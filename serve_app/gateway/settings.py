@@ -1,0 +1,27 @@
+"""What the doors allow."""
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from serve_app.media.settings import MediaLimits
+
+
+class GatewaySettings(BaseModel):
+    """Limits, admission and access of the HTTP doors. The clocks are wall time in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_turns: int = Field(4, ge=1, description="requests that may be at work in one gateway; more are answered 503")
+    retry_after_seconds: int = Field(2, ge=1, description="what a refused client is told to wait")
+    media: MediaLimits = Field(MediaLimits(), description="limits on uploaded sound and photos")
+    max_json_bytes: int = Field(2**20, gt=0, description="largest JSON body, and largest text field of a form")
+    body_timeout_seconds: float = Field(60, gt=0, description="time a client has to send its whole body")
+    max_text_characters: int = Field(4000, gt=0, description="longest single text: a question or a script")
+    max_messages: int = Field(1000, gt=0, description="messages a history may have")
+    max_name_characters: int = Field(80, gt=0, description="longest name of an uploaded avatar or voice")
+    retention_hours: float = Field(7 * 24, gt=0, description="uploaded faces and voices are deleted after this time")
+    sweep_seconds: float = Field(600, gt=0, description="how often expired uploads are looked for")
+    health_timeout_seconds: float = Field(5, gt=0, description="a stage that is silent for longer counts as down")
+    cors_origins: tuple[str, ...] = Field((), description="web origins whose pages may call the doors; none by default")
+    api_key: SecretStr | None = Field(
+        None, description="bearer key that all doors but / and /health ask for; None asks for none (localhost only)"
+    )
