@@ -7,7 +7,7 @@ Each hands on through something bounded, and asks for more only while the listen
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -157,7 +157,7 @@ class _Turn:
 
     async def _speak(self) -> None:
         while (clause := await self._clauses.get()) is not None:
-            await self._until_wanted()
+            await self._until_below_limit(self._sent_or_spoken)
             request = SpeechRequest(clause, self.language, self.request.voice_id, seed=self.request.seed)
             announced = False
             with self.watch.spent("tts"):
@@ -179,16 +179,20 @@ class _Turn:
             return BadInput("The text holds nothing that can be spoken.")
         return EngineFailed("The language model gave no speakable answer. Ask again, or in other words.")
 
-    async def _until_wanted(self) -> None:
-        """Returns once the listener has less in hand than the limit."""
+    async def _until_below_limit(self, in_hand: Callable[[], float]) -> None:
+        """Returns once there is less in hand, in seconds of media, than the listener may be ahead by."""
         if not self.request.paced:
             return
-        while (ahead := self._in_hand() - self.settings.max_ahead_seconds) > 0:
+        while (ahead := in_hand() - self.settings.max_ahead_seconds) > 0:
             await asyncio.sleep(min(ahead, 0.2))
 
-    def _in_hand(self) -> float:
-        """Media that the listener has, or that could be made from the speech there is, in seconds."""
-        return self.playback.buffered_seconds + self.track.seconds_in - self.track.seconds_out
+    def _sent(self) -> float:
+        """Media that the listener has and has not played."""
+        return self.playback.buffered_seconds
+
+    def _sent_or_spoken(self) -> float:
+        """The same and the speech that has no picture yet."""
+        return self._sent() + self.track.seconds_in - self.track.seconds_out
 
     async def _show(self) -> None:
         video = await self.stages.describe_video()
@@ -207,7 +211,7 @@ class _Turn:
                 await self._emit_media(stepped.frames)
             if final:
                 return
-            await self._until_wanted()
+            await self._until_below_limit(self._sent)
 
     def _step_frames(self) -> int:
         """Small steps while the listener has little in hand, larger and so cheaper ones after that."""

@@ -27,8 +27,8 @@ class Playback:
         self._sent += seconds
 
     def report(self, played_seconds: float) -> None:
-        """The client says how far it has played. Positions never go back."""
-        self._reported = max(played_seconds, self._reported or 0.0)
+        """The client says how far it has played. Positions never go back, nor beyond what was sent."""
+        self._reported = max(min(played_seconds, self._sent), self._reported or 0.0)
 
     @property
     def buffered_seconds(self) -> float:
