@@ -13,6 +13,8 @@ from deployments.errors import EngineFailed
 from deployments.video.faces import find_face
 from deployments.video.faces.indices import POINTS
 from deployments.video.portrait.crop import TEXTURE_SCALE, crop
+from deployments.video.portrait.glasses import wears_glasses
+from deployments.video.portrait.matte import person_matte
 
 FORMAT = 1
 """Version of the blob. A blob of another version is refused: enrol the photo again."""
@@ -21,12 +23,14 @@ FORMAT = 1
 @dataclass(frozen=True, slots=True, eq=False)
 class Portrait:
     """All that is kept of a photo. `texture`: uint8 [2h, 2w, 3] BGR, the crop at twice the frame's resolution.
-    `points`: float32 [478, 3] in frame pixels. `matte`: uint8 [2h, 2w], how much of each pixel is the person.
+    `points`: float32 [478, 3] in frame pixels. `matte`: uint8 [h, w], how much of each pixel moves with the
+    person. `glasses`: whether the person wears some.
     """
 
     texture: Image
     points: Float32
     matte: npt.NDArray[np.uint8]
+    glasses: bool
 
     @property
     def frame_size(self) -> tuple[int, int]:
@@ -46,6 +50,7 @@ class Portrait:
             texture=_png(self.texture),
             points=self.points,
             matte=_png(self.matte),
+            glasses=np.bool_(self.glasses),
         )
         return buffer.getvalue()
 
@@ -58,21 +63,24 @@ class Portrait:
                 texture = _picture(stored["texture"], cv2.IMREAD_COLOR)
                 points = np.asarray(stored["points"], np.float32)
                 matte = _picture(stored["matte"], cv2.IMREAD_GRAYSCALE)
+                glasses = bool(stored["glasses"])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, cv2.error) as error:
             raise EngineFailed("The stored avatar is damaged. Enrol the photo again.") from error
         if version != FORMAT:
             raise EngineFailed(f"The stored avatar has format {version}, not {FORMAT}. Enrol the photo again.")
-        if points.shape != (POINTS, 3) or not np.isfinite(points).all() or matte.shape != texture.shape[:2]:
+        portrait = cls(texture, points, matte, glasses)
+        width, height = portrait.frame_size
+        if points.shape != (POINTS, 3) or not np.isfinite(points).all() or matte.shape != (height, width):
             raise EngineFailed("The stored avatar is damaged. Enrol the photo again.")
-        return cls(texture, points, matte)
+        return portrait
 
 
 def prepare(image: Image, frame_size: tuple[int, int] = (384, 578), threads: int = 1) -> Portrait:
     """Enrols a photo: uint8 [h, w, 3] BGR, upright. Raises BadInput with the reason where it cannot be used."""
     face = find_face(image, threads)
     texture, points = crop(image, face.points, frame_size)
-    matte = np.full(texture.shape[:2], 255, np.uint8)
-    return Portrait(texture, points, matte)
+    matte = person_matte(texture, points, frame_size)
+    return Portrait(texture, points, matte, wears_glasses(texture, points, frame_size))
 
 
 def _png(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
