@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from deployments.contracts import Message
 from deployments.errors import TooLarge
@@ -16,18 +16,27 @@ def _from_json(value: object) -> object:
     return parse_json(value, "history") if isinstance(value, str) else value
 
 
+def _encodable(text: str) -> str:
+    """JSON can name half a surrogate pair, which is no text: it could not even be sent back."""
+    text.encode()
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+Identifier = Annotated[Text, Field(min_length=1, max_length=128)]
+Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
+
+
 class _Fields(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class MessageFields(_Fields):
     role: Literal["user", "assistant"]
-    content: str = Field(min_length=1)
+    content: Text = Field(min_length=1)
 
 
 History = Annotated[tuple[MessageFields, ...], BeforeValidator(_from_json)]
-Identifier = Annotated[str, Field(min_length=1, max_length=128)]
-Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
 
 
 class TranscribeFields(_Fields):
@@ -38,7 +47,7 @@ class ChatFields(_Fields):
     """Either `messages`, of which the last is the user's, or `text`, a single question."""
 
     messages: tuple[MessageFields, ...] = ()
-    text: str | None = None
+    text: Text | None = None
     language: Language | None = None
     stream: bool = False
     max_tokens: int | None = Field(None, ge=1, le=4096)
@@ -57,20 +66,20 @@ class SpokenFields(_Fields):
 class TurnFields(SpokenFields):
     """A turn of a conversation. `text` is what the person typed, where there is no audio."""
 
-    text: str | None = None
+    text: Text | None = None
     history: History = ()
 
 
 class GenerateFields(SpokenFields):
     """A text to be spoken as it is."""
 
-    text: str
+    text: Text
 
 
 class UploadFields(_Fields):
     """What comes with an uploaded face or voice. Without the person's consent it is not taken."""
 
-    name: str = ""
+    name: Text = ""
     consent: bool = False
 
 
