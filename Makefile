@@ -29,7 +29,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "[setup] $(PYTHON) cannot make environments. On Debian: apt-get install python3-venv"; exit 1; }
 
 $(VENV)/installed-$(FINGERPRINT): | $(BIN)/python
-	@echo "[setup] packages of the CPU profile, about 300 MB"
+	@echo "[setup] packages of the CPU profile: one to three minutes, 1.3 GB on disk"
 	@$(CONSTRAINED) --editable .
 	@command -v espeak-ng >/dev/null || { \
 		echo "[setup] no espeak-ng program found: installing the extra 'espeak' (espeakng-loader, GPL-3; used in a process of its own)"; \

@@ -1,17 +1,19 @@
 """Pulling: from a hub that breaks off, from archives, and from sources that lie."""
 
 import hashlib
+import shutil
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from deployments.errors import WeightsMissing
 from deployments.weights.hub import Probe
-from deployments.weights.manifest import WeightFile, WeightSet
+from deployments.weights.manifest import WeightFile, WeightSet, load_manifest
 from deployments.weights.pull import NOTICE_NAME, Puller
 from deployments.weights.registry import download_archive
 from deployments.weights.settings import WeightsSettings
@@ -66,7 +68,7 @@ def hub() -> Iterator[Hub]:
     hub.server.server_close()
 
 
-def tiny(*sources: dict[str, object], names: tuple[str, ...] = ("tiny.bin",)) -> WeightSet:
+def tiny(*sources: Mapping[str, object], names: tuple[str, ...] = ("tiny.bin",)) -> WeightSet:
     file = {"size_bytes": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest(), "sources": sources}
     licence = {"name": "MIT", "url": "https://example.org", "notice": "Made by us."}
     files = [{"name": name, **file} for name in names]
@@ -252,20 +254,12 @@ def test_two_pulls_fetch_once(tmp_path: Path) -> None:
 def test_offline_fetches_nothing(hub: Hub, tmp_path: Path) -> None:
     offline = settings(tmp_path, hub.address).model_copy(update={"offline": True})
     with pytest.raises(WeightsMissing):
-        Puller(offline).pull(load_first())
+        Puller(offline).pull(load_manifest().sets[0])
     assert not hub.requests and not list(tmp_path.iterdir())
 
 
-def load_first() -> WeightSet:
-    from deployments.weights.manifest import load_manifest
-
-    return load_manifest().sets[0]
-
-
 def test_full_disk_is_told_before_the_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import shutil
-
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 0))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     with pytest.raises(WeightsMissing, match="Make room"):
         Puller(settings(tmp_path), fetch_archive=Archives()).pull(tiny(REGISTRY))
 
