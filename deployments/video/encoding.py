@@ -16,28 +16,15 @@ import av
 import numpy as np
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
-from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.contracts import FRAMES_PER_SECOND, EncodedFrame, Image
 from deployments.errors import EngineFailed
+from deployments.video.settings import EncodingSettings
 
 GROUP_FRAMES = 5
 """Frames in a group, but for a stream's last. Group k holds the frames 5k..5k+4 of its stream: 200 ms."""
 
 _log = logging.getLogger("ray.serve")
-
-
-class EncodingSettings(BaseModel):
-    """How pictures are compressed. All of it shows in the bytes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    crf: float = Field(22.0, ge=10, le=40, description="x264's constant rate factor: lower is sharper and bigger.")
-    preset: str = Field(
-        "superfast",
-        pattern="^(ultrafast|superfast|veryfast|faster|fast|medium)$",
-        description="x264's preset: slower ones make smaller streams for more CPU.",
-    )
 
 
 class GroupEncoder:

@@ -9,8 +9,9 @@ import numpy as np
 from deployments.contracts import SAMPLES_PER_FRAME, EncodedFrame, Float32, Image, Step, Stepped
 from deployments.errors import AvatarError, BadInput, NotFound
 from deployments.video.audio import checked
-from deployments.video.encoding import GROUP_FRAMES, EncodingSettings, GroupEncoder
+from deployments.video.encoding import GROUP_FRAMES, GroupEncoder
 from deployments.video.grid import frames_in, groups_ready
+from deployments.video.settings import EncodingSettings
 
 _HEADER = struct.Struct("<4sqIQ?")
 _MAGIC = b"FAKE"

@@ -6,7 +6,8 @@ import pytest
 
 from deployments.contracts import EncodedFrame, Image
 from deployments.errors import EngineFailed
-from deployments.video.encoding import GROUP_FRAMES, EncodingSettings, GroupEncoder
+from deployments.video.encoding import GROUP_FRAMES, GroupEncoder
+from deployments.video.settings import EncodingSettings
 
 pytestmark = pytest.mark.plain
 SIZE = (96, 64)
