@@ -1,6 +1,7 @@
-"""Who may call the doors: holders of the key where one is set, and no web page of a foreign origin."""
+"""Who may call the doors: holders of the key or, where none is set, this machine; and no web page of foreign origin."""
 
 import hmac
+import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -34,7 +35,13 @@ class Access:
         headers = Headers(scope=scope)
         if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
             self._check_origin(headers.get("origin"), headers.get("host"))
-        if self.api_key is None or scope["path"] in OPEN_PATHS or scope["method"] == "OPTIONS":
+        if scope["path"] in OPEN_PATHS or scope["method"] == "OPTIONS":
+            return
+        if self.api_key is None:
+            if _from_elsewhere(scope):
+                raise Unauthorised(
+                    "This server has no API key and so answers its own machine only. Set AVATAR_API_KEY."
+                )
             return
         given = headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self.api_key}".encode()):
@@ -44,3 +51,13 @@ class Access:
         if origin is None or urlsplit(origin).netloc == host or {origin, "*"} & set(self.origins):
             return
         raise Forbidden(f"Pages of {origin[:200]} may not call this server. Name it in gateway.cors_origins.")
+
+
+def _from_elsewhere(scope: Scope) -> bool:
+    """Whether the peer is known and is not this machine."""
+    try:
+        peer = ipaddress.ip_address((scope.get("client") or ("",))[0])
+    except ValueError:
+        return False  # a test or a Unix socket: there is no address
+    mapped = peer.ipv4_mapped if isinstance(peer, ipaddress.IPv6Address) else None
+    return not (mapped or peer).is_loopback

@@ -1,7 +1,9 @@
 """The doors as a Serve deployment: the ingress, which holds the handles of the stages and nothing heavy."""
 
+import os
 from typing import Any
 
+from pydantic import SecretStr
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
@@ -30,7 +32,7 @@ class Gateway:
         tts: DeploymentHandle[Any],
         video: DeploymentHandle[Any],
     ) -> None:
-        self._settings = settings
+        self._settings = with_environment_key(settings)
         self._conversation = conversation
         self._store = Store(store.url)
         self._stages = ServeStages(asr, llm, tts, video, limits)
@@ -38,6 +40,14 @@ class Gateway:
     def __serve_build_asgi_app__(self) -> Starlette:
         # Serve's proxy adds X-Request-ID to each answer by itself
         return create_app(self._stages, self._store, self._settings, self._conversation, echo_request_id=False)
+
+
+def with_environment_key(settings: GatewaySettings) -> GatewaySettings:
+    """The key of AVATAR_API_KEY where the settings name none: a key does not belong into a YAML file."""
+    key = os.environ.get("AVATAR_API_KEY")
+    if settings.api_key is not None or not key:
+        return settings
+    return settings.model_copy(update={"api_key": SecretStr(key)})
 
 
 def build_gateway(

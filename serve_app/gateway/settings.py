@@ -23,5 +23,5 @@ class GatewaySettings(BaseModel):
     health_timeout_seconds: float = Field(5, gt=0, description="a stage that is silent for longer counts as down")
     cors_origins: tuple[str, ...] = Field((), description="web origins whose pages may call the doors; none by default")
     api_key: SecretStr | None = Field(
-        None, description="bearer key that all doors but / and /health ask for; None asks for none (localhost only)"
+        None, description="bearer key that all doors but / and /health ask for; without one only this machine is served"
     )

@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from deployments.errors import EngineFailed
@@ -106,3 +107,10 @@ def test_the_log_has_what_the_answer_hides(
     assert "secret" not in answer.text
     assert "find-me" in caplog.text
     assert "ZeroDivisionError: secret" in caplog.text
+
+
+def test_without_a_key_only_this_machine_is_served(app: Starlette) -> None:
+    for address, status in (("127.0.0.1", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("192.168.1.7", 401)):
+        with TestClient(app, client=(address, 4711)) as client:
+            assert client.post("/chat", json={"text": "Hi."}).status_code == status
+            assert client.get("/health").status_code == 200

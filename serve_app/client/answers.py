@@ -1,0 +1,85 @@
+"""What the doors answer, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from serve_app.turn_report import TurnReport
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """What was heard. `words` are (text, start, end), `seconds` the audio's length; `timings` in seconds by stage."""
+
+    text: str
+    language: str
+    words: tuple[tuple[str, float, float], ...]
+    seconds: float
+    timings: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A whole MP4 and what it says of its own making."""
+
+    data: bytes
+    report: TurnReport
+
+    def save(self, path: Path | str) -> Path:
+        """Writes the file, with its folders, and returns where it is."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(self.data)
+        return target
+
+
+@dataclass(frozen=True, slots=True)
+class Avatar:
+    """A face. `source` is built-in or upload; the times are ISO 8601 and only uploads have them."""
+
+    id: str
+    name: str
+    source: str
+    portrait: str
+    created_at: str | None = None
+    expires_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice. Built-in ones have a language, uploads the times (ISO 8601)."""
+
+    id: str
+    source: str
+    name: str | None = None
+    language: str | None = None
+    created_at: str | None = None
+    expires_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether all stages work, and what is wrong with those that do not, by stage."""
+
+    ok: bool
+    troubles: dict[str, str] = field(default_factory=dict)
+
+
+def value_of(kind: type[Value], body: Mapping[str, Any]) -> Value:
+    """The dataclass `kind` from a JSON object; what a newer server adds is left out."""
+    known = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in body.items() if name in known})
+
+
+def transcription_of(body: Mapping[str, Any]) -> Transcription:
+    words = tuple((word["text"], word["start_seconds"], word["end_seconds"]) for word in body["words"])
+    return Transcription(body["text"], body["language"], words, body["seconds"], body["timings"])
+
+
+def health_of(body: Mapping[str, Any]) -> Health:
+    stages: Mapping[str, Mapping[str, Any]] = body["stages"]
+    troubles = {name: str(stage["detail"]) or "down" for name, stage in stages.items() if not stage["ok"]}
+    return Health(body["status"] == "ok", troubles)
