@@ -14,7 +14,7 @@ from deployments.video.faces import indices as at
 from deployments.video.portrait.crop import TEXTURE_SCALE
 from deployments.video.portrait.curves import Curve, bell, smoothstep
 from deployments.video.portrait.geometry import Geometry
-from deployments.video.sampling import sample
+from deployments.video.sampling import blurred, sample
 
 BLINK_LEVELS = 12
 """Lids are painted at this many stages of a blink; a frame shows the nearest."""
@@ -26,7 +26,7 @@ SHUT = 0.93
 class EyeShape:
     """One eye over its patch. `place`: the patch pixels in frame coordinates; `u`, `v` in eye axes; `upper`, `lower`:
     the lids' edges at each pixel's u; `span`: the eye's length; `axis`: unit vector of u in the frame;
-    `skin`: height of the strip above the lid's edge that a blink stretches; `iris_u`, `iris_radius` in eye axes."""
+    `iris_u`, `iris_radius` in eye axes."""
 
     left: int
     top: int
@@ -39,7 +39,6 @@ class EyeShape:
     lower: Float32
     span: float
     axis: Float32
-    skin: float
     iris_u: float
     iris_radius: float
 
@@ -73,9 +72,7 @@ def eye_shape(
     points: Float32,
     upper: npt.NDArray[np.int64],
     lower: npt.NDArray[np.int64],
-    brow: npt.NDArray[np.int64],
     iris: slice,
-    glasses: bool,
 ) -> EyeShape:
     """Measures one eye. points: float32 [478, 2] in frame pixels; the others: which of them are what."""
     lid_upper, lid_lower = points[upper], points[lower]
@@ -94,14 +91,10 @@ def eye_shape(
         offset = where - centre.astype(np.float32)
         return np.stack([offset @ axis, offset @ np.array([-axis[1], axis[0]], np.float32)], -1)
 
-    here, top_edge, low_edge, brow_line = local(place), local(lid_upper), local(lid_lower), local(points[brow])
+    here, top_edge, low_edge = local(place), local(lid_upper), local(lid_lower)
     u = here[..., 0]
     upper_edge = Curve(top_edge[:, 0], top_edge[:, 1])(u)
     lower_edge = Curve(low_edge[:, 0], low_edge[:, 1])(u)
-    opening = float(np.clip(lower_edge - upper_edge, 0, None).max())
-    above = max(0.22 * span, abs(float(brow_line[:, 1].mean())) - 0.5 * opening)
-    # Short, and shorter under glasses, so that their rims are not drawn down with the lid.
-    skin = float(np.clip(0.42 * above, 0.7 * opening, 1.4 * opening)) * (0.55 if glasses else 1.0)
     rim = local(points[iris])
     return EyeShape(
         left=left,
@@ -115,7 +108,6 @@ def eye_shape(
         lower=lower_edge,
         span=span,
         axis=axis,
-        skin=max(skin, 1.0),
         iris_u=float(rim[0, 0]),
         iris_radius=float(np.linalg.norm(rim[1:] - rim[0], axis=1).mean()),
     )
@@ -124,12 +116,12 @@ def eye_shape(
 class Eye:
     """One eye of one portrait."""
 
-    def __init__(self, texture: Image, shape: EyeShape) -> None:
+    def __init__(self, texture: Image, shape: EyeShape, glasses: bool) -> None:
         self._shape = shape
         self._texture = texture
         self._photo = texture[shape.top : shape.bottom, shape.left : shape.right].copy()
         self._ball = _Ball(texture, shape)
-        self._lids = [paint_lid(texture, shape, level / BLINK_LEVELS) for level in range(1, BLINK_LEVELS + 1)]
+        self._lids = [paint_lid(texture, shape, level / BLINK_LEVELS, glasses) for level in range(1, BLINK_LEVELS + 1)]
 
     @property
     def area(self) -> tuple[slice, slice]:
@@ -189,33 +181,62 @@ class _Ball:
         return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
 
 
-def paint_lid(texture: Image, s: EyeShape, closing: float) -> tuple[Image, Image]:
+def paint_lid(texture: Image, s: EyeShape, closing: float, glasses: bool) -> tuple[Image, Image]:
     """What a blink at this stage (0..1) paints over the eyeball: the paint, and what share (0..255) of the eye stays.
 
-    The strip of skin above the lid's edge is stretched down to the new edge, and its lashes go with it.
+    The lid that comes down was folded away in the photo. It is painted in the colours of the skin above and below
+    the eye (only below, under glasses, whose rims are above), a little vaulted, with a line of lashes at its edge.
     """
     opening = s.opening
     widest = max(float(opening.max()), 1e-3)
     margin = s.upper + opening * np.float32(closing * SHUT)
-    drop = margin - s.upper
-    stretch = (s.v - (s.upper - s.skin)) / (s.skin + drop + 1e-6)
-    lashes = 0.055 * s.span * closing
-    strip = (s.upper - s.skin) + (s.skin - lashes) * np.clip(stretch, 0, 1)
-    lid = s.moved(texture, s.u, np.where((stretch > 0) & (stretch < 1), strip, s.v).astype(np.float32))
-    along = np.clip(1 - (np.abs(s.u) / (0.62 * s.span)) ** 4, 0, 1) * (opening > 0.15 * widest)
-    lash = bell(s.v - margin + 0.2, 0.035 * s.span + 0.35) * along * smoothstep(closing * 3)
-    crease = bell(s.v - (s.upper + margin) / 2, 0.6 * drop + 1) * (opening > 0)
-    lid *= (1 - 0.50 * lash[..., None]) * (1 - 0.10 * closing * crease[..., None])
+    lash_height = 0.28 * s.span * float(smoothstep(closing * 1.5))
+    skin = _lid_skin(texture, s, widest, 0.12 if glasses else 0.55)
+    height = np.clip((s.v - (s.upper - lash_height)) / np.maximum(margin - s.upper + lash_height, 0.5), 0, 1)
+    vault = (
+        (0.93 if glasses else 0.90)
+        + 0.05 * np.sin(np.pi * np.clip(height * 1.1 - 0.1, 0, 1))
+        - 0.07 * smoothstep((height - 0.75) / 0.25)
+    )
+    crease = bell(s.v - s.upper + 0.09 * s.span, 0.045 * s.span + 0.25) * (opening > 0.1 * widest)
+    lid = skin * vault[..., None] * (1 - 0.10 * closing * crease[..., None])
+    lid = np.asarray(_with_lashes(lid, texture, s, margin, closing), np.float32)
     # The lower lid comes up a little.
     from_below = s.v + 0.12 * opening * closing * bell(s.v - s.lower, 0.5 * widest)
     below = s.moved(texture, s.u, from_below.astype(np.float32))
-    covered = smoothstep(margin + 0.6 - s.v) * (np.abs(s.u) < 0.62 * s.span) * (drop > 0.05)
-    raised = smoothstep(s.v - (s.lower - 0.12 * opening * closing) + 0.5) * (1 - covered)
+    within = smoothstep((0.54 * s.span - np.abs(s.u)) / (0.20 * s.span)) * smoothstep(opening / (0.25 * widest))
+    top = smoothstep((s.v - (s.upper - lash_height)) / (0.20 * s.span + 0.3))
+    lashes_below = 0.035 * s.span * smoothstep(closing * 3)
+    covered = smoothstep((margin + lashes_below + 0.6 - s.v) / 1.2) * top * within
+    raised = smoothstep(s.v - (s.lower - 0.12 * opening * closing) + 0.5) * (1 - covered) * within
     fade = np.clip(_from_border(s.place) / 4, 0, 1)
-    covered, raised = covered * fade, raised * fade
+    covered, raised = np.asarray(covered * fade), np.asarray(raised * fade)
     paint = lid * covered[..., None] + below * raised[..., None]
     keep = np.repeat((1 - covered - raised)[..., None], 3, 2)
     return np.clip(paint + 0.5, 0, 255).astype(np.uint8), np.clip(keep * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def _lid_skin(texture: Image, s: EyeShape, widest: float, from_above: float) -> Float32:
+    """float32 [h, w, 3]: skin without lashes or folds, from a share of what is above the eye and the rest below."""
+    around = texture[s.top : s.bottom, s.left : s.right].copy()
+    soft = np.asarray(cv2.medianBlur(around, 5), np.uint8)
+    whole = texture.copy()
+    whole[s.top : s.bottom, s.left : s.right] = blurred(soft, 0.06 * s.span * TEXTURE_SCALE)
+    over = s.moved(whole, s.u, s.upper - np.float32(0.30 * s.span))
+    under = s.moved(whole, s.u, s.lower + np.float32(0.16 * s.span + 0.12 * widest))
+    mixed = over * np.float32(from_above) + under * np.float32(1 - from_above)
+    return blurred(mixed.astype(np.float32), 0.05 * s.span * TEXTURE_SCALE)
+
+
+def _with_lashes(lid: Float32, texture: Image, s: EyeShape, margin: Float32, closing: float) -> Float32:
+    """The lid with its line of lashes, in the darkest colour around the eye."""
+    patch = texture[s.top : s.bottom, s.left : s.right].reshape(-1, 3).astype(np.float32)
+    light = patch.sum(1)
+    ink = np.median(patch[light <= np.percentile(light, 4)], 0)
+    along = np.clip(1 - (np.abs(s.u) / (0.53 * s.span)) ** 4, 0, 1)
+    thickness = 0.038 * s.span + 0.30
+    line = bell(s.v - margin - 0.010 * s.span, thickness) * along * smoothstep(closing * 3) * np.float32(0.82)
+    return np.asarray(lid * (1 - line[..., None]) + ink * line[..., None], np.float32)
 
 
 def _from_border(place: Float32) -> Float32:
@@ -228,7 +249,7 @@ def eyes_of(texture: Image, face: Geometry, glasses: bool) -> list[Eye]:
     """The person's right and left eye."""
     flat = face.points[:, :2]
     parts = (
-        (at.RIGHT_UPPER_LID, at.RIGHT_LOWER_LID, at.RIGHT_BROW, at.RIGHT_IRIS),
-        (at.LEFT_UPPER_LID, at.LEFT_LOWER_LID, at.LEFT_BROW, at.LEFT_IRIS),
+        (at.RIGHT_UPPER_LID, at.RIGHT_LOWER_LID, at.RIGHT_IRIS),
+        (at.LEFT_UPPER_LID, at.LEFT_LOWER_LID, at.LEFT_IRIS),
     )
-    return [Eye(texture, eye_shape(texture, flat, *part, glasses)) for part in parts]
+    return [Eye(texture, eye_shape(texture, flat, *part), glasses) for part in parts]

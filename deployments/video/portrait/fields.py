@@ -53,7 +53,7 @@ def place(face: Geometry, x_frame: Float32, y_frame: Float32, upper: bool) -> Pl
     narrow = 1 - smoothstep((np.abs(x) - a) / np.maximum(1.02 * side - a, 1))
     wide = 1 - smoothstep((np.abs(x) - 0.9 * a) / np.maximum(1.25 * side - 0.9 * a, 1))
     cheek = narrow + (wide - narrow) * smoothstep(np.maximum(y, 0) / face.chin_depth)
-    vertical = bell(np.minimum(y, 0), 1.3 * face.nose_gap) * bell(np.maximum(y, 0), 0.75 * face.chin_depth)
+    vertical = bell(np.minimum(y, 0), 0.85 * face.nose_gap) * bell(np.maximum(y, 0), 0.75 * face.chin_depth)
     return Place(
         upper=upper,
         x=x,
@@ -122,7 +122,7 @@ def _tuck(face: Geometry, p: Place) -> Vector:
 
 def _relax(face: Geometry, p: Place) -> Vector:
     """A smile's corners sink and come in, and the cheeks above them follow. One unit: half the mouth's width."""
-    corner = bell(np.abs(p.t) - 1.0, 0.62) * bell(np.minimum(p.y, 0), 1.5 * face.nose_gap)
+    corner = bell(np.abs(p.t) - 1.0, 0.62) * bell(np.minimum(p.y, 0), 1.1 * face.nose_gap)
     corner = corner * bell(np.maximum(p.y, 0), 0.75 * face.chin_depth)
     return -0.55 * face.half_mouth * np.sign(p.t) * corner * smoothstep(np.abs(p.t)), face.half_mouth * corner
 

@@ -1,8 +1,9 @@
 """Measures of one face, in frame pixels, and the axes in which the mouth's fields are written.
 
 Face axes: origin midway between the inner mouth corners, x along the line of the eyes towards the picture's right,
-y down the face. Names of lengths: `half_mouth` is half the mouth's inner width; `chin_depth` from the origin down to
-the chin; `nose_gap` from the origin up to the nose's base; `lip_upper`, `lip_lower` the lips' heights.
+y down the face. Names of lengths: `half_mouth` is half the mouth's inner width; `chin_depth` from the lower seam's
+middle down to the chin; `nose_gap` from the upper seam's middle up to the nose's base; `lip_upper`, `lip_lower` the
+lips' heights.
 """
 
 from dataclasses import dataclass
@@ -92,8 +93,8 @@ def measure(texture: Image, points: Float32, frame_size: tuple[int, int]) -> Geo
         face_half=float(np.linalg.norm(flat[at.LEFT_CHEEK] - flat[at.RIGHT_CHEEK])) / 2,
         cheek_right=float(abs(local[[234, 132, 58], 0].min())),
         cheek_left=float(abs(local[[454, 361, 288], 0].max())),
-        chin_depth=float(local[at.CHIN, 1]),
-        nose_gap=float(abs(local[at.NOSE_BASE, 1])),
+        chin_depth=float(local[at.CHIN, 1] - lower[5, 1]),
+        nose_gap=float(upper[5, 1] - local[at.NOSE_BASE, 1]),
         lip_upper=float(abs(local[0, 1] - local[13, 1])),
         lip_lower=float(abs(local[17, 1] - local[14, 1])),
         is_open=is_open,

@@ -19,7 +19,9 @@ def head_weight(face: Geometry, x: Float32, y: Float32) -> Float32:
     centre = float(points[at.RIGHT_CHEEK, 0] + points[at.LEFT_CHEEK, 0]) / 2
     top, chin = float(points[at.FOREHEAD, 1]), float(points[at.CHIN, 1])
     middle, half_height = (top + chin) / 2, (chin - top) / 2
-    across = (x - centre) / (1.75 * half)
+    # Narrower towards the chin, where what is beside the head is hair's end or background.
+    breadth = half * (1.75 - 0.45 * smoothstep((y - middle) / half_height))
+    across = (x - centre) / breadth
     along = np.where(y < middle, (y - middle) / (2.2 * half_height), (y - middle) / (1.35 * half_height))
     radius = np.sqrt(across * across + along * along)
     weight = 1 - smoothstep((radius - 0.80) / 1.0)

@@ -36,6 +36,7 @@ def person_matte(texture: Image, points: Float32, frame_size: tuple[int, int]) -
     cut = _cut(small, start)
     if not _plausible(cut, start):
         return _outline(flat, frame_size)
+    cut = _with_whole_head(cut, flat / np.float32(WORK_SHRINK))
     person = resized(cut.astype(np.float32), frame_size)
     person = _guided(frame, person)
     return _widened(person)
@@ -83,6 +84,27 @@ def _cut(small: Image, start: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     filled = np.zeros_like(person)
     cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
     return np.asarray(filled > 0, np.bool_)
+
+
+def _with_whole_head(cut: npt.NDArray[np.bool_], flat: Float32) -> npt.NDArray[np.bool_]:
+    """The cut with the convex hull of its head: a part of a hat left behind tears when the head turns, a corner of
+    the background taken along does not show."""
+    eyes = int(flat[[at.RIGHT_EYE_OUTER, at.LEFT_EYE_OUTER], 1].mean())
+    half = float(np.linalg.norm(flat[at.LEFT_CHEEK] - flat[at.RIGHT_CHEEK])) / 2
+    centre = float(flat[at.LEFT_CHEEK, 0] + flat[at.RIGHT_CHEEK, 0]) / 2
+    head = cut.copy()
+    head[eyes:] = False
+    head[:, np.abs(np.arange(cut.shape[1]) - centre) > 1.9 * half] = False
+    rows, columns = np.nonzero(head)
+    if len(rows) < 3:
+        return cut
+    hull = cv2.convexHull(np.stack([columns, rows], 1).astype(np.int32))
+    filled = np.zeros(cut.shape, np.uint8)
+    cv2.fillConvexPoly(filled, hull, 1)
+    reach = 2 * int(0.09 * half) + 1
+    filled = np.asarray(cv2.dilate(filled, np.ones((reach, reach), np.uint8)), np.uint8)
+    filled[eyes:] = 0
+    return np.asarray(cut | (filled > 0), np.bool_)
 
 
 def _plausible(cut: npt.NDArray[np.bool_], start: npt.NDArray[np.uint8]) -> bool:

@@ -26,13 +26,15 @@ LOWER_EDGE = 0.20
 
 @dataclass(frozen=True, slots=True)
 class MouthLayers:
-    """float32 layers over one rectangle of the frame; `cavity` has three channels and covers all of it."""
+    """float32 layers over one rectangle of the frame; `cavity` has three channels and covers all of it;
+    `photo`: the photo itself, [h, w, 3]. `lining`: float32 [3], the colour of the lips' inner side."""
 
     cavity: Float32
     tongue: Float32
     lower_teeth: Float32
     upper_teeth: Float32
     photo: Float32
+    lining: Float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ def _tongue(face: Geometry, tones: Tones, x: Float32, below: Float32) -> Float32
     a = face.half_mouth
     depth = (below - 0.52 * a) / (0.44 * a)
     cover = smoothstep((1.10 - (x / (0.78 * a)) ** 2 - depth**2) / 0.55)
-    light = 0.55 + 0.45 * np.clip(0.5 - depth * 0.7, 0, 1) - 0.13 * np.exp(-((x / (0.09 * a)) ** 2))
+    # Brightest on the hump behind the lower teeth, dark towards the throat, with a shallow groove along the middle.
+    hump = np.exp(-(((depth + 0.15) / 0.62) ** 2)) * np.exp(-((x / (0.60 * a)) ** 2))
+    light = 0.40 + 0.66 * hump - 0.10 * np.exp(-((x / (0.09 * a)) ** 2)) * hump
     return _painted(tones.tongue, np.asarray(light, np.float32) * _side_light(x / a, tones), cover)
 
 
@@ -151,15 +155,21 @@ def paint(texture: Image, face: Geometry, tones: Tones, look: Look, x_frame: Flo
     if face.is_open:
         inside = ((y - face.seam_upper(x) > 0.5) & (face.seam_lower(x) - y > 0.5)).astype(np.float32)
         painted_upper = _photo_teeth(face, inside, photo)
-    lower = _lower_teeth(face, tones, look, t, below, generator)
+        # Lower teeth stand behind the lower lip's edge wherever the photo has that.
+        below_lower = y - face.seam_lower(x) + np.float32(0.5 * LOWER_EDGE * a)
+    else:
+        below_lower = below
+    behind = below - (0.35 * (face.seam_lower(x) - face.seam_upper(x)) if face.is_open else np.float32(0))
+    lower = _lower_teeth(face, tones, look, t, below_lower, generator)
     depth = smoothstep(np.clip(below / (0.9 * a), 0, 1)) * np.clip(1 - 0.5 * np.abs(t), 0.3, 1)
     red = tones.dark + (tones.tongue - tones.dark) * np.float32(0.42)
     cavity = tones.dark + (red - tones.dark) * depth[..., None]
     soft = max(0.55, 0.014 * a)
     return MouthLayers(
         cavity=cavity.astype(np.float32),
-        tongue=blurred(_tongue(face, tones, x, below), 2.5 * soft),
+        tongue=blurred(_tongue(face, tones, x, behind), 2.5 * soft),
         lower_teeth=blurred(lower, 1.2 * soft),
         upper_teeth=blurred(painted_upper, soft),
         photo=photo,
+        lining=tones.lining,
     )

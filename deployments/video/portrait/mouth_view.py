@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from deployments.contracts import Float32, Image
+from deployments.video.faces.indices import LOWER_SEAM, UPPER_SEAM
 from deployments.video.portrait.crop import TEXTURE_SCALE
 from deployments.video.portrait.curves import smoothstep
 from deployments.video.portrait.fields import face_fields
@@ -12,6 +13,7 @@ from deployments.video.portrait.grids import Grid, combine, invert
 from deployments.video.portrait.head_fields import HEAD_FIELDS, head_fields
 from deployments.video.portrait.look import Look
 from deployments.video.portrait.mouth_layers import paint
+from deployments.video.portrait.pose import Pose
 from deployments.video.portrait.shading import shading_maps
 from deployments.video.portrait.tones import measure_tones
 from deployments.video.sampling import sample
@@ -32,12 +34,14 @@ _HALF = np.float32((TEXTURE_SCALE - 1) / 2)
 
 def _rectangle(face: Geometry) -> tuple[int, int, int, int]:
     """(left, top, right, bottom): from the nose to where an open mouth's lower lip comes to, past the corners."""
-    a, (x, y) = face.half_mouth, face.origin
+    a, x = face.half_mouth, face.origin[0]
+    upper = float(face.points[UPPER_SEAM[5], 1])
+    lower = float(face.points[LOWER_SEAM[5], 1])
     width, height = face.frame_size
     margin = 10
     left, right = int(x - 1.6 * a) - margin, int(x + 1.6 * a) + margin
-    top = int(y - 0.95 * face.nose_gap) - margin
-    bottom = int(y + min(1.1 * face.chin_depth, 1.75 * a)) + margin
+    top = int(upper - 0.95 * face.nose_gap) - margin
+    bottom = int(lower + min(1.1 * face.chin_depth, 1.75 * a)) + margin
     return max(0, left), max(0, top), min(width, right), min(height, bottom)
 
 
@@ -88,9 +92,7 @@ class MouthView:
         field = combine(weights, basis).reshape(self._shape)
         return self._inner.enlarged(invert(field, self._grid, self._places, rounds))
 
-    def draw(
-        self, frame: Image, texture: Image, weights: Float32, shade: Float32, speaking: float, tongue: float
-    ) -> None:
+    def draw(self, frame: Image, texture: Image, weights: Float32, shade: Float32, pose: Pose) -> None:
         """Draws over `frame`, uint8 [h, w, 3], in place. `weights`: all fields'; `shade`: how far each shading goes."""
         upper = self._sources(self._upper, weights, UPPER_ROUNDS)
         lower = self._sources(self._lower, weights, LOWER_ROUNDS)
@@ -106,14 +108,12 @@ class MouthView:
         if np.abs(shade).max() > 0:
             gain = self._inner.enlarged(combine(shade, self._shades).reshape(self._inner.x.shape))
             picture *= 1 + gain[..., None]
-        self._draw_inside(picture, hole, below_upper, weights, speaking, tongue)
+        self._draw_inside(picture, hole, below_upper, weights, pose)
         here = frame[self.top : self.bottom, self.left : self.right]
         mixed = picture * self._fade + here * (1 - self._fade)
         np.copyto(here, cv2.convertScaleAbs(mixed))
 
-    def _draw_inside(
-        self, picture: Float32, hole: Float32, below_upper: Float32, weights: Float32, speaking: float, tongue: float
-    ) -> None:
+    def _draw_inside(self, picture: Float32, hole: Float32, below_upper: Float32, weights: Float32, pose: Pose) -> None:
         """Adds cavity, tongue and teeth where the lips leave a hole."""
         if float(hole.max()) <= HOLE_MIN:
             return
@@ -124,6 +124,7 @@ class MouthView:
         visible = hole[part]
         skull = self._sources(self._head, weights[-len(HEAD_FIELDS) :], HEAD_ROUNDS)[part] - self._origin
         face, layers = self._face, self._layers
+        rounded, tongue, speaking = float(np.clip(pose.mouth[2], 0, 1)), float(pose.mouth[7]), pose.speaking
         jaw = face.down * np.float32(0.80 * float(weights[0]) + 0.35 * float(weights[4]))
         raised = face.down * np.float32(tongue * 0.40 * face.half_mouth)
         inside = sample(layers.cavity, skull)
@@ -136,11 +137,15 @@ class MouthView:
             inside = inside * (1 - over[..., 3:]) + over[..., :3]
         # Lips keep the light off what is close behind them, the upper lip most.
         window = 2 * int(0.10 * face.half_mouth) + 1
-        openness = np.asarray(cv2.blur(visible, (window, window)), np.float32)
-        light = (0.50 + 0.50 * smoothstep((openness - 0.25) / 0.75)) * (
-            0.66 + 0.34 * smoothstep(below_upper[part] / (0.14 * face.half_mouth))
-        )
-        inside = inside * light[..., None]
+        openness = smoothstep((np.asarray(cv2.blur(visible, (window, window)), np.float32) - 0.30) / 0.62)
+        under_lip = smoothstep(below_upper[part] / (0.14 * face.half_mouth))
+        light = (0.62 + 0.38 * openness) * (0.76 + 0.24 * under_lip) * (1 - 0.32 * rounded)
+        # Light that has been between the lips comes back redder.
+        inside = np.asarray(inside * light[..., None] ** np.array([1.25, 1.15, 0.85]), np.float32)
+        # The lips' wet inner side, not black, is what surrounds the opening.
+        rim = ((1 - openness) * (0.55 + 0.25 * rounded))[..., None]
+        dark = np.clip(1.6 - 4 * inside.max(-1, keepdims=True), 0, 1)
+        inside = np.asarray(inside + (layers.lining - inside) * rim * dark, np.float32)
         if face.is_open and speaking < 0.5:
             # At rest the inside is the photo's own.
             share = float(smoothstep(speaking / 0.5))

@@ -8,6 +8,7 @@ from deployments.video.portrait.background import background_plate
 from deployments.video.portrait.crop import TEXTURE_SCALE
 from deployments.video.portrait.eye_patches import eyes_of
 from deployments.video.portrait.fields import FACE_FIELDS, face_fields
+from deployments.video.portrait.folds import Folds
 from deployments.video.portrait.geometry import measure
 from deployments.video.portrait.grids import Grid, combine, invert
 from deployments.video.portrait.head_fields import head_fields
@@ -39,11 +40,12 @@ class Renderer:
         self._basis = self._whole_basis()
         self._glasses = portrait.glasses
         self._eyes = eyes_of(portrait.texture, self._face, portrait.glasses)
+        self._folds = Folds(portrait.texture, self._face)
         self._mouth = MouthView(portrait.texture, self._face, self._look)
         matte = portrait.matte
         self._plate = background_plate(portrait.photo(), matte)
         alpha = resized(matte, (width * TEXTURE_SCALE, height * TEXTURE_SCALE))
-        # Written over in part by every call, always in the same places: the eyes' patches.
+        # Written over in part by every call, always in the same places: the patches of eyes and folds.
         self._texture = np.dstack([portrait.texture, alpha])
 
     def _whole_basis(self) -> Float32:
@@ -62,6 +64,8 @@ class Renderer:
         face, look = self._face, self._look
         weights = field_weights(pose, face, look)
         blink = pose.blink * (look.glasses_blink if self._glasses else 1.0)
+        relaxed = float(weights[FACE_FIELDS.index("relax")])
+        self._folds.apply(self._texture, relaxed / 0.25)
         for eye in self._eyes:
             self._texture[(*eye.area, slice(0, 3))] = eye.patch(blink, pose.gaze_x, pose.gaze_y, look.gaze)
         field = combine(weights, self._basis).reshape((*self._grid.x.shape, 2))
@@ -70,8 +74,8 @@ class Renderer:
         frame = self._over_background(layered)
         if np.abs(weights[_MOUTH_FIELDS]).max() > 1e-3:
             opening = aperture(pose, look)
-            shade = shading_amounts(pose, opening, float(weights[FACE_FIELDS.index("relax")]))
-            self._mouth.draw(frame, self._texture, weights, shade, pose.speaking, float(pose.mouth[7]))
+            shade = shading_amounts(pose, opening)
+            self._mouth.draw(frame, self._texture, weights, shade, pose)
         return frame
 
     def _over_background(self, layered: Image) -> Image:

@@ -10,7 +10,7 @@ from deployments.video.portrait.curves import bell, smoothstep
 from deployments.video.portrait.geometry import Geometry
 from deployments.video.portrait.pose import Pose
 
-SHADED = ("open", "wide", "pucker", "press", "relax")
+SHADED = ("open", "wide", "pucker", "press")
 
 
 def shading_maps(face: Geometry, x_frame: Float32, y_frame: Float32) -> Float32:
@@ -30,16 +30,15 @@ def shading_maps(face: Geometry, x_frame: Float32, y_frame: Float32) -> Float32:
     boss = bell(t, 0.6) * bell(y - 0.72 * chin, 0.16 * chin)
     corner = bell(t - 1.02, 0.14) * bell(y, 0.16 * a)
     maps = {
-        "open": -0.075 * hollow - 0.05 * fold,
+        "open": -0.075 * hollow - 0.03 * fold,
         "wide": -0.11 * fold + 0.045 * cheek_light - 0.05 * corner,
         "pucker": -0.10 * corner + 0.035 * boss - 0.06 * groove + 0.03 * fold,
         "press": -0.06 * groove + 0.03 * boss - 0.06 * corner,
-        "relax": 0.10 * fold - 0.03 * cheek_light,
     }
     return np.stack([maps[name] for name in SHADED]).astype(np.float32)
 
 
-def shading_amounts(pose: Pose, opening: float, relax: float) -> Float32:
-    """float32 [SHADED]. `relax` is the weight of the field of that name, over half the mouth's width."""
+def shading_amounts(pose: Pose, opening: float) -> Float32:
+    """float32 [SHADED]. `opening`: of the lips, over the mouth's width."""
     _, wide, pucker, _, _, press, _, _ = (float(value) for value in pose.mouth)
-    return np.array([min(opening / 0.33, 1.3), max(wide, 0.0) * 2.5, pucker, press, relax / 0.3], np.float32)
+    return np.array([min(opening / 0.33, 1.3), max(wide, 0.0) * 2.5, pucker, press], np.float32)

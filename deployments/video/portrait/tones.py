@@ -28,6 +28,7 @@ class Tones:
     tongue: Float32
     gum: Float32
     dark: Float32
+    lining: Float32
     chroma: float
     slope: float
     seed: int
@@ -53,10 +54,10 @@ def _eye_white(frame: Image, face: Geometry) -> Float32 | None:
         rows, columns = np.nonzero(opening)
         outside = np.hypot(columns - rim[0, 0], rows - rim[0, 1]) > radius
         found.append(frame[rows[outside], columns[outside]])
-    colours = np.concatenate(found).astype(np.float32) / 255
+    colours = np.concatenate(found).astype(np.float32) / np.float32(255)
     if len(colours) < 12:
         return None
-    light = luminance(colours)
+    light = luminance(np.asarray(colours, np.float32))
     return np.asarray(np.median(colours[light >= np.percentile(light, 75)], 0), np.float32)
 
 
@@ -65,7 +66,7 @@ def measure_tones(texture: Image, face: Geometry) -> Tones:
     frame = resized(texture, face.frame_size, cv2.INTER_AREA)
     flat = face.points[:, :2]
     inside = _mask(frame, flat[at.FACE_OVAL] * 0.85 + flat[at.NOSE_TIP] * 0.15)
-    colours = frame[inside].astype(np.float32) / 255
+    colours = frame[inside].astype(np.float32) / np.float32(255)
     skin = np.asarray(np.median(colours, 0), np.float32)
     bright = float(np.percentile(luminance(colours), 85))
     hsv = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2HSV))
@@ -76,25 +77,36 @@ def measure_tones(texture: Image, face: Geometry) -> Tones:
         base = np.array(colour, np.float32)
         cast = skin / max(float(skin.mean()), 1e-3)
         base = np.asarray(base * (1 - share + share * cast), np.float32)
-        grey = luminance(base)
+        grey = luminance(np.asarray(base, np.float32))
         return np.asarray(np.clip((grey + chroma * (base - grey)) * level, 0, 1), np.float32)
 
     white = _eye_white(frame, face)
-    level = float(np.clip(bright * 0.98, 0.22, 0.92))
-    if white is not None:
-        level = float(np.clip(0.5 * level + 0.5 * float(luminance(white)) * 1.05, 0.22, 0.92))
+    level = float(np.clip(bright * 1.02, 0.22, 0.94))
+    # Behind tinted lenses or in deep sockets there is no white to learn from.
+    if white is not None and float(luminance(white)) > 0.8 * bright:
+        level = float(np.clip(0.5 * level + 0.525 * float(luminance(white)), 0.22, 0.94))
     dim = float(np.clip(bright, 0.30, 1.0))
     return Tones(
         bright=bright,
         skin=skin,
-        tooth=tinted((0.90, 0.95, 0.97), 0.30, level),
+        tooth=tinted((0.90, 0.96, 0.99), 0.42, level),
         tongue=tinted((0.34, 0.36, 0.66), 0.5, 0.86 * dim),
         gum=tinted((0.30, 0.30, 0.56), 0.5, 0.80 * dim),
-        dark=tinted((0.055, 0.055, 0.115), 0.5, dim),
+        dark=tinted((0.060, 0.060, 0.125), 0.5, dim),
+        lining=_lips(frame, face) * np.float32(0.42),
         chroma=chroma,
         slope=_light_slope(frame, face),
         seed=zlib.crc32(texture.tobytes()),
     )
+
+
+def _lips(frame: Image, face: Geometry) -> Float32:
+    """Median colour of the lower lip."""
+    flat = face.points[:, :2]
+    inside = _mask(frame, np.vstack([flat[at.LOWER_OUTER], flat[at.LOWER_SEAM][::-1]]))
+    if not inside.any():
+        return np.full(3, 0.4, np.float32)
+    return np.asarray(np.median(frame[inside].astype(np.float32) / 255, 0), np.float32)
 
 
 def _light_slope(frame: Image, face: Geometry) -> float:

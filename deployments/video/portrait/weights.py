@@ -33,7 +33,7 @@ def field_weights(pose: Pose, face: Geometry, look: Look) -> Float32:
     opening = aperture(pose, look)
     parted = float(smoothstep(opening / max(look.aperture_soft, 0.02)))
     smile = max(0.0, face.smile)
-    relax = smile * (0.30 * pose.speaking + look.unsmile * 0.70 * pucker + 0.25 * min(1.0, opening / 0.25))
+    relax = smile * (0.30 * pose.speaking + look.unsmile * 0.50 * pucker + 0.25 * min(1.0, opening / 0.25))
     full_width = 2 * face.half_mouth
     face_width = 2 * face.face_half
     return np.array(
@@ -41,11 +41,11 @@ def field_weights(pose: Pose, face: Geometry, look: Look) -> Float32:
             opening * full_width,
             wide - 0.10 * opening,
             pucker * 0.40,
-            up * 0.30 * face.lip_upper * parted,
+            up * 0.30 * face.lip_upper * parted + tuck * 0.26 * face.lip_upper,
             low * 0.45 * face.lip_lower * parted,
             press * 0.35,
-            tuck * 0.35,
-            min(relax, 0.9 * smile),
+            tuck * 0.10,
+            min(relax, 0.85 * smile),
             pose.speaking if face.is_open else 0.0,
             pose.brow * 0.035 * face.eye_span,
             pose.yaw,
