@@ -1,0 +1,119 @@
+"""What the language stage can be told."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+PERSONA = (
+    "You are {name}, a warm and friendly person on a video call. "
+    "You talk in plain spoken {language}, in one or two short sentences, without lists or markdown."
+)
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SamplingSettings(_Settings):
+    """How the next token is chosen. An OpenAI-compatible server gets temperature, top_p and seed."""
+
+    temperature: float = Field(0.3, ge=0, description="0 always takes the likeliest token.")
+    top_p: float = Field(0.9, gt=0, le=1, description="Only the likeliest tokens that make up this probability.")
+    top_k: int = Field(40, ge=0, description="Only this many of the likeliest tokens; 0 is all.")
+    min_p: float = Field(0.05, ge=0, le=1, description="Only tokens at least this likely relative to the likeliest.")
+    repeat_penalty: float = Field(1.1, ge=1, description="Divides the odds of tokens used lately; 1 is off.")
+    seed: int | None = Field(None, description="Makes replies repeatable; without one every reply is drawn anew.")
+
+
+class ReplyLimits(_Settings):
+    """When a reply has said enough. A reply ends with a sentence wherever that is possible."""
+
+    max_tokens: int = Field(96, ge=1, description="Longest reply, where the request does not say.")
+    reserve_tokens: int = Field(24, ge=0, description="With fewer tokens left no further sentence is begun.")
+    max_sentences: int = Field(3, ge=1, description="The reply ends after this many sentences.")
+    max_characters: int = Field(400, ge=20, description="The reply ends with the word that passes this length.")
+
+
+class LlamaSettings(_Settings):
+    """The model in process."""
+
+    weights: str = Field("qwen2.5-coder-0.5b-instruct", description="Name of the weight set; it holds one GGUF file.")
+    slots: int = Field(2, ge=1, description="Conversations answered at once. Each costs its context in memory.")
+    context_tokens: int = Field(
+        1024, ge=256, description="Context of one slot: persona, history, question and reply; 12 KB of memory each."
+    )
+    history_tokens: int = Field(
+        512,
+        ge=0,
+        description="Older turns beyond this are left out. A replica new to a conversation reads all of it first.",
+    )
+    threads: int = Field(1, ge=1, description="Threads that generate.")
+    batch_threads: int = Field(2, ge=1, description="Threads that read the prompt.")
+    batch_tokens: int = Field(
+        64, ge=32, description="Prompt tokens read at once: a cancel waits for one such batch at the most."
+    )
+    reuse_tokens: int = Field(
+        16, ge=0, description="Shortest run of history moved within the cache when older turns are left out; 0 is off."
+    )
+    poll: int = Field(0, ge=0, le=100, description="How hard threads spin while they wait; 0 sleeps.")
+    stall_seconds: float = Field(30.0, gt=0, description="Without a token for so long the model counts as stuck.")
+
+
+class OpenAiSettings(_Settings):
+    """Any server that speaks OpenAI's chat completions."""
+
+    base_url: str = Field("http://127.0.0.1:8001/v1", description="Address up to and with the version.")
+    model: str = Field("default", min_length=1, description="Name of the model there.")
+    api_key_variable: str = Field(
+        "OPENAI_API_KEY", description="Environment variable that holds the key; servers without keys need none."
+    )
+    slots: int = Field(16, ge=1, description="Replies under way at once.")
+    continues: bool = Field(
+        False,
+        description="The server continues an open assistant message (vLLM, llama.cpp). Else it is asked to, in words.",
+    )
+    history_tokens: int = Field(4096, ge=0, description="Older turns beyond this, roughly counted, are left out.")
+    connect_seconds: float = Field(3.0, gt=0, description="Time within which the server must accept a connection.")
+    piece_seconds: float = Field(20.0, gt=0, description="Longest wait for the next piece of a reply.")
+    retries: int = Field(1, ge=0, le=5, description="Further attempts where nothing was said yet.")
+
+
+class LlmSettings(_Settings):
+    """The language stage. `engine` names an entry of deployments.llm.engines."""
+
+    engine: str = Field("llama", description="llama: in process. openai: any OpenAI-compatible address.")
+    name: str = Field("Ada", min_length=1, description="What the model calls itself.")
+    persona: str = Field(
+        PERSONA, min_length=1, description="Who answers, and how. {name} and {language} are filled in; no other braces."
+    )
+    languages: tuple[str, ...] = Field(("en", "es", "zh"), min_length=1, description="ISO 639-1; the first is default.")
+    limits: ReplyLimits = ReplyLimits()
+    sampling: SamplingSettings = SamplingSettings()
+    llama: LlamaSettings = LlamaSettings()
+    openai: OpenAiSettings = OpenAiSettings()
+
+    niceness: int = Field(
+        0, ge=0, le=19, description="How far this stage steps back where others want the processor; 0 is not at all."
+    )
+
+    @field_validator("persona")
+    @classmethod
+    def _fillable(cls, value: str) -> str:
+        try:
+            value.format(name="Ada", language="English")
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError("persona: only {name} and {language} are filled in; write other braces twice") from error
+        return value
+
+    @property
+    def slots(self) -> int:
+        """Replies the chosen engine makes at once."""
+        return self.openai.slots if self.engine == "openai" else self.llama.slots
+
+
+def gguf_in(folder: Path) -> Path:
+    """The one GGUF file of a folder. Raises FileNotFoundError where there is none or more than one."""
+    found = sorted(folder.glob("*.gguf"))
+    if len(found) != 1:
+        raise FileNotFoundError(f"{folder} should hold one GGUF file and holds {len(found)}.")
+    return found[0]
