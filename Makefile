@@ -23,22 +23,21 @@ setup: $(VENV)/installed-$(FINGERPRINT)
 
 setup-test: $(VENV)/tested-$(FINGERPRINT)
 
-$(BIN)/python:
+$(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed. Install it, or name it: make setup PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "[setup] environment in $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "[setup] $(PYTHON) cannot make environments. On Debian: apt-get install python3-venv"; exit 1; }
 
-$(VENV)/installed-$(FINGERPRINT): | $(BIN)/python
+$(VENV)/installed-$(FINGERPRINT): | $(BIN)/pip
 	@echo "[setup] packages of the CPU profile: one to three minutes, 1.3 GB on disk"
-	@$(CONSTRAINED) --editable .
-	@command -v espeak-ng >/dev/null || { \
-		echo "[setup] no espeak-ng program found: installing the extra 'espeak' (espeakng-loader, GPL-3; used in a process of its own)"; \
-		$(CONSTRAINED) --editable '.[espeak]'; }
+	@if command -v espeak-ng >/dev/null; then extra=; else extra='[espeak]'; \
+		echo "[setup] no espeak-ng program found: adding espeakng-loader (GPL-3), which runs in a process of its own"; fi; \
+		$(CONSTRAINED) --editable ".$$extra"
 	@rm -f $(VENV)/installed-* && touch $@
 
 $(VENV)/tested-$(FINGERPRINT): | $(VENV)/installed-$(FINGERPRINT)
-	@echo "[setup] packages for tests and checks"
-	@$(CONSTRAINED) --editable '.[test]'
+	@echo "[setup] packages for tests and checks, about 30 MB"
+	@$(CONSTRAINED) --quiet --editable '.[test]'
 	@rm -f $(VENV)/tested-* && touch $@
 
 weights: setup

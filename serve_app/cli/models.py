@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from deployments.errors import AvatarError
 from deployments.weights.manifest import Manifest, WeightFile, WeightSet, load_manifest
 from deployments.weights.pull import Puller
 from deployments.weights.resolver import folder_of, present, verify
@@ -45,30 +44,22 @@ def list_models(arguments: argparse.Namespace) -> int:
 
 
 def pull_models(arguments: argparse.Namespace) -> int:
-    """Fetch sets, with a progress bar. Exit status 1 where one could not be had."""
-    settings = _settings(arguments)
-    try:
-        sets = _chosen(arguments, load_manifest(), load_manifest().defaults())
-        puller = Puller(settings)
-        for weight_set in sets:
-            with _Bars() as bars:
-                puller.pull(weight_set, bars.show, _announce)
-    except AvatarError as error:
-        print(error.message, file=sys.stderr)
-        return 1
+    """Fetch sets, with a progress bar. Raises NotFound for an unknown name, WeightsMissing where one cannot be had."""
+    settings, manifest = _settings(arguments), load_manifest()
+    sets = _chosen(arguments, manifest, manifest.defaults())
+    puller = Puller(settings)
+    for weight_set in sets:
+        with _Bars() as bars:
+            puller.pull(weight_set, bars.show, _announce)
     print(f"Weights are ready in {settings.cache_dir}: {', '.join(weight_set.name for weight_set in sets)}")
     return 0
 
 
 def verify_models(arguments: argparse.Namespace) -> int:
-    """Hash sets anew. Exit status 1 where a file is missing or wrong."""
+    """Hash sets anew. Exit status 1 where a file is missing or wrong. Raises NotFound for an unknown name."""
     settings, manifest = _settings(arguments), load_manifest()
     here = tuple(weight_set for weight_set in manifest.sets if present(weight_set, settings))
-    try:
-        sets = _chosen(arguments, manifest, here)
-    except AvatarError as error:
-        print(error.message, file=sys.stderr)
-        return 1
+    sets = _chosen(arguments, manifest, here)
     wrong = False
     for weight_set in sets:
         with tqdm(total=weight_set.size_bytes, desc=weight_set.name, disable=None, **_BAR) as bar:
