@@ -14,6 +14,13 @@ class VoiceActivitySettings(BaseModel):
     threshold: float = Field(0.5, gt=0, lt=1, description="Probability above which a 32 ms window is speech.")
     min_speech_seconds: float = Field(0.1, ge=0, description="Shorter bursts are not speech.")
     min_silence_seconds: float = Field(0.3, gt=0, description="Shorter pauses do not end a stretch of speech.")
+    joined_seconds: float = Field(
+        7.0,
+        gt=0,
+        le=28,
+        description="Stretches of speech are heard together up to this length. In longer windows the base model "
+        "skips sentences after pauses; 7 s just fill the shortest window.",
+    )
     padding_seconds: float = Field(0.2, ge=0, description="Kept before and after each stretch of speech.")
 
 

@@ -30,8 +30,8 @@ class Span:
 def find_spans(samples: Float32, settings: VoiceActivitySettings, max_seconds: float = MAX_SPAN_SECONDS) -> list[Span]:
     """Spans of at most `max_seconds` that hold all the speech; none where there is no speech.
 
-    `samples`: float32 [n], 16 kHz. Speech longer than a span is cut at its last pause of 0.1 s, if it has one. Pauses
-    shorter than a span stay inside it, so that the times in it need one offset only.
+    `samples`: float32 [n], 16 kHz. Short stretches of speech are joined, with the pauses between them, up to the
+    configured length. A stretch longer than a span is cut at its last pause of 0.1 s, if it has one.
     """
     if len(samples) == 0:
         return []
@@ -48,7 +48,7 @@ def find_spans(samples: Float32, settings: VoiceActivitySettings, max_seconds: f
     found = get_speech_timestamps(np.ascontiguousarray(samples, np.float32), options)
     spans: list[Span] = []
     for stretch in (Span(int(item["start"]), int(item["end"])) for item in found):
-        if spans and stretch.end - spans[-1].start <= max_seconds * HEARING_RATE_HZ:
+        if spans and stretch.end - spans[-1].start <= settings.joined_seconds * HEARING_RATE_HZ:
             spans[-1] = Span(spans[-1].start, stretch.end)
         else:
             spans.append(stretch)
