@@ -27,10 +27,10 @@ MODULES = (
     "faster_whisper",
     "xllamacpp",
     "onnxruntime",
+    "openvino",
     "misaki",
     "av",
     "cv2",
-    "soxr",
 )
 
 
