@@ -29,7 +29,7 @@ $(BIN)/pip:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "[setup] $(PYTHON) cannot make environments. On Debian: apt-get install python3-venv"; exit 1; }
 
 $(VENV)/installed-$(FINGERPRINT): | $(BIN)/pip
-	@echo "[setup] packages of the CPU profile: one to three minutes, 1.3 GB on disk"
+	@echo "[setup] packages of the CPU profile: one to three minutes, 1.6 GB on disk"
 	@if command -v espeak-ng >/dev/null; then extra=; else extra='[espeak]'; \
 		echo "[setup] no espeak-ng program found: adding espeakng-loader (GPL-3), which runs in a process of its own"; fi; \
 		$(CONSTRAINED) --editable ".$$extra"
