@@ -24,10 +24,8 @@ from deployments.video.portrait.render import Renderer
 from deployments.video.portrait.state import StreamState, digest
 from deployments.video.settings import PortraitSettings
 
-MOUTH_DELAY_SAMPLES = 0
-"""How much later than the network says the mouth moves."""
-_LOOKAHEAD = MouthNet.LOOKAHEAD_SAMPLES - MOUTH_DELAY_SAMPLES
-_HISTORY = MouthNet.HISTORY_SAMPLES + MOUTH_DELAY_SAMPLES
+_LOOKAHEAD = MouthNet.LOOKAHEAD_SAMPLES
+_HISTORY = MouthNet.HISTORY_SAMPLES
 _FRAMES_AHEAD = _LOOKAHEAD // SAMPLES_PER_FRAME
 _FULL_SCALE = 32767.0
 _SEEDS = (1 << 63) - 1
@@ -43,13 +41,15 @@ class PortraitAnimator:
         settings: PortraitSettings,
         load: Callable[[str], bytes],
         watch: Callable[[int, Image], None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`watch` is shown every picture with its index before it is encoded."""
+        """`watch` is shown every picture with its index. `clock` is what the timings are taken from."""
         self.lookahead_samples = _LOOKAHEAD
         self.frame_size = (settings.frame_width, settings.frame_height)
         self._settings = settings
         self._load = load
         self._watch = watch
+        self._clock = clock
         cv2.setNumThreads(settings.threads)
         self._mouth = MouthNet(settings.threads)
         self._encoder = GroupEncoder(self.frame_size, settings.encoding)
@@ -75,7 +75,7 @@ class PortraitAnimator:
         return results
 
     def _advance(self, step: Step) -> Stepped:
-        clock = _Clock()
+        laps = _Laps(self._clock)
         samples = checked(step.pcm_16k)
         if step.state is None:
             state = StreamState(seed=step.seed & _SEEDS)
@@ -85,7 +85,7 @@ class PortraitAnimator:
         if state.ended:
             raise BadInput("This stream has ended: its last step was final. Start a new one without a state.")
         renderer = self._renderer(step.avatar_id)
-        clock.lap("load")
+        laps.lap("load")
         # 16 bits keep the state small, and no later reader can tell which samples came together
         state.audio = np.concatenate([state.audio, np.rint(samples * _FULL_SCALE).astype(np.int16)])
         state.received += len(samples)
@@ -95,11 +95,11 @@ class PortraitAnimator:
         for first in range(state.next_frame, due, GROUP_FRAMES):
             last = min(first + GROUP_FRAMES, due)
             poses = self._poses(state, first, last, endless, due)
-            clock.lap("analyse")
+            laps.lap("analyse")
             pictures = _drawn(renderer, poses, step.quality)
-            clock.lap("render")
+            laps.lap("render")
             frames += self._encoder.encode(pictures, first)
-            clock.lap("encode")
+            laps.lap("encode")
             if self._watch is not None:
                 for place, picture in enumerate(pictures):
                     self._watch(first + place, picture)
@@ -107,7 +107,7 @@ class PortraitAnimator:
         state.ended = step.final
         kept = max(0, state.next_frame * SAMPLES_PER_FRAME - _HISTORY) - state.audio_start
         state.audio = state.audio[max(0, kept) :]
-        return Stepped(tuple(frames), state.to_bytes(self._configuration, step.avatar_id), clock.seconds)
+        return Stepped(tuple(frames), state.to_bytes(self._configuration, step.avatar_id), laps.seconds)
 
     def _poses(self, state: StreamState, first: int, last: int, endless: int, due: int) -> list[Pose]:
         """Poses of the frames [first, last). Those from `endless` on are the stream's end, and lead back to rest."""
@@ -149,15 +149,16 @@ class PortraitAnimator:
         return renderer
 
 
-class _Clock:
+class _Laps:
     """Seconds by part of a step."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self.seconds = dict.fromkeys(("load", "analyse", "render", "encode"), 0.0)
-        self._last = time.perf_counter()
+        self._clock = clock
+        self._last = clock()
 
     def lap(self, part: str) -> None:
-        now = time.perf_counter()
+        now = self._clock()
         self.seconds[part] += now - self._last
         self._last = now
 

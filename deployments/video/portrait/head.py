@@ -7,12 +7,12 @@ from deployments.contracts import FRAMES_PER_SECOND
 from deployments.video.portrait.chance import Purpose, normal, uniform
 
 _SECONDS = 1 / FRAMES_PER_SECOND
-_SPREAD = (0.034, 0.020, 0.020)
-"""Standard deviation of yaw, pitch and roll while speaking, in radians: 2, 1.1 and 1.1 degrees."""
+_SPREAD = (0.045, 0.024, 0.024)
+"""Standard deviation of yaw, pitch and roll of the poses of a speaker, in radians: 2.6, 1.4 and 1.4 degrees."""
 _STIFFNESS, _DAMPING = 14.0, 6.2
 """Of the spring to the next pose: about a second to get there, hardly any overshoot."""
 _NOD_STIFFNESS, _NOD_DAMPING, _NOD_PUSH = 40.0, 7.0, 0.10
-_NOD_PITCH = 1.3
+_NOD_PITCH = 1.1
 """Radians of pitch for a unit of nod: a loud syllable after a pause nods by about 1.5 degrees."""
 _REST_SHARE = 0.3
 """Part of the speaking head's range that is left to a silent one."""
