@@ -43,7 +43,7 @@ $(VENV)/tested-$(FINGERPRINT): | $(VENV)/installed-$(FINGERPRINT)
 weights: setup
 	@$(BIN)/avatar models pull
 
-demo: weights
+demo: setup
 	@$(BIN)/avatar demo
 
 serve: weights
