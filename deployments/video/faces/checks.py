@@ -15,6 +15,7 @@ from deployments.video.faces.indices import (
     LEFT_CHEEK,
     LEFT_EYE_OUTER,
     LEFT_IRIS,
+    LIPS,
     LOWER_OUTER,
     LOWER_SEAM,
     MOUTH_LEFT,
@@ -29,21 +30,42 @@ from deployments.video.faces.indices import (
 from deployments.video.faces.mesh import Mesh
 from deployments.video.sampling import sample
 
-MESH_SCORE_MIN = 0.5
+MESH_SCORE_MIN = 0.8
 KEYPOINT_MISS_MAX = 0.30
 """Mean distance between the detector's eyes, nose and mouth and the mesh's, over the distance of the eyes.
 Two networks that agree see a face; a hand or a pattern fools one of them."""
 WIDTH_MIN = 80
 """Photo pixels between the cheeks; below, lips are a few pixels and no motion looks right."""
 YAW_MAX = 0.5
-SEAM_CONTRAST_MIN = 0.05
+ROLL_MAX = 0.8
+UNREST_MAX = 0.03
+"""Mean stray of the points when the network looks again, over the face's width: 0.005 on faces, 0.05 on what is none
+(an upside-down face, a patch on a sleeve)."""
+LIP_UNREST_MAX = 0.016
+"""The same of the lips alone: 0.003 where they are seen, 0.01 to 0.03 where a hand or a mask covers them."""
+SEAM_CONTRAST_MIN = 0.08
 """How much darker the line between the lips is than the lips, over the face's brightness."""
 
 
 def yaw_radians(points: Float32) -> float:
-    """Turn of the head from the depth of the cheeks' outermost points."""
+    """Turn of the head, positive to the picture's right: the larger of what two measures say.
+
+    The depth of the cheeks' outermost points, which the network plays down in strong turns; and how far the tip of the
+    nose stands off their middle: a nose that sticks out a quarter of the head's radius moves 1.25 sin(yaw) of it.
+    """
     across = points[LEFT_CHEEK] - points[RIGHT_CHEEK]
-    return float(np.arctan2(across[2], np.hypot(across[0], across[1])))
+    by_depth = float(np.arctan2(across[2], np.hypot(across[0], across[1])))
+    flat = across[:2]
+    middle = (points[LEFT_CHEEK, :2] + points[RIGHT_CHEEK, :2]) / 2
+    offset = float((points[NOSE_TIP, :2] - middle) @ flat / max(float(flat @ flat) / 2, 1e-6))
+    by_nose = float(np.arcsin(np.clip(offset / 1.25, -1, 1)))
+    return by_depth if abs(by_depth) > abs(by_nose) else by_nose
+
+
+def roll_radians(points: Float32) -> float:
+    """Tilt of the line of the eyes, positive clockwise."""
+    eyes = points[LEFT_EYE_OUTER] - points[RIGHT_EYE_OUTER]
+    return float(np.arctan2(eyes[1], eyes[0]))
 
 
 def is_face(detection: Detection, mesh: Mesh) -> bool:
@@ -57,7 +79,9 @@ def is_face(detection: Detection, mesh: Mesh) -> bool:
     axis = (points[CHIN] - points[FOREHEAD]) / max(float(np.linalg.norm(points[CHIN] - points[FOREHEAD])), 1e-6)
     heights = [float(point @ axis) for point in ((right_eye + left_eye) / 2, points[NOSE_TIP], mouth, points[CHIN])]
     ordered = all(low < high for low, high in itertools.pairwise(heights))
-    return mesh.score >= MESH_SCORE_MIN and miss <= KEYPOINT_MISS_MAX and ordered
+    width = max(float(np.linalg.norm(points[LEFT_CHEEK] - points[RIGHT_CHEEK])), 1e-6)
+    restless = float(mesh.unrest[:468].mean()) / width > UNREST_MAX
+    return mesh.score >= MESH_SCORE_MIN and not restless and miss <= KEYPOINT_MISS_MAX and ordered
 
 
 def seam_contrast(image: Image, points: Float32) -> float:
@@ -85,9 +109,12 @@ def require_usable(image: Image, points: Float32, unrest: Float32, width: float,
         raise BadInput(f"The face is only {width:.0f} pixels wide, under the {WIDTH_MIN} needed. Send a larger photo.")
     if abs(yaw) > YAW_MAX:
         raise BadInput("The face is turned too far to the side. Send a photo in which the person faces the camera.")
+    if abs(roll_radians(points)) > ROLL_MAX:
+        raise BadInput("The photo lies on its side. Turn it so that the person is upright.")
     height, photo_width = image.shape[:2]
     inner = points[np.r_[UPPER_SEAM, LOWER_SEAM, CHIN, NOSE_TIP, RIGHT_EYE_OUTER, LEFT_EYE_OUTER], :2]
     if (inner < 0).any() or (inner >= [photo_width, height]).any():
         raise BadInput("The face is cut off by the edge of the photo. Send one that shows it from forehead to chin.")
-    if seam_contrast(image, points) < SEAM_CONTRAST_MIN:
+    lips_stray = float(unrest[LIPS].mean()) / width > LIP_UNREST_MAX
+    if lips_stray or seam_contrast(image, points) < SEAM_CONTRAST_MIN:
         raise BadInput("The mouth is covered or cannot be made out. Send a photo in which the mouth is visible.")

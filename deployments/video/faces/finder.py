@@ -13,6 +13,8 @@ from deployments.video.faces.mesh import Mesh, find_mesh
 
 OTHER_FACE_SHARE = 0.4
 """A second face at least this large, relative to the first, makes the photo one of several people."""
+OTHER_FACE_SCORE = 0.75
+"""How sure the detector must be of a second face: patterns on clothes reach 0.6, faces 0.9."""
 CANDIDATES_MAX = 4
 """Boxes whose mesh is looked at; the rest of a crowd cannot change the answer."""
 
@@ -46,7 +48,11 @@ def find_face(image: Image, threads: int = 1) -> Face:
     if not meshes:
         raise BadInput("No face was found in the photo. Send a photo of one person looking at the camera.")
     detection, mesh = meshes[0]
-    others = [found for found, _ in meshes[1:] if found.side >= OTHER_FACE_SHARE * detection.side]
+    others = [
+        found
+        for found, _ in meshes[1:]
+        if found.side >= OTHER_FACE_SHARE * detection.side and found.score >= OTHER_FACE_SCORE
+    ]
     if others:
         raise BadInput(
             f"The photo shows {len(others) + 1} faces. Send a photo of one person, or crop it to one of them."
