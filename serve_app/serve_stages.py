@@ -119,7 +119,8 @@ class ServeStages:
         for stage, name in STAGE_NAMES.items():
             found = deployments.get(name)
             states = found.replica_states.items() if found else ()
-            running = sum(count for state, count in states if state.value == "RUNNING")
+            # typed as an enumeration of strings, but plain strings once they have come from the controller
+            running = sum(count for state, count in states if str(getattr(state, "value", state)) == "RUNNING")
             detail = "" if running else (found.message or "no replica is running yet") if found else "not deployed"
             report[stage] = StageHealth(running > 0, detail)
         return report

@@ -2,22 +2,13 @@
 
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from deployments.errors import Unsupported
 from deployments.store.store import AVATAR_ENROLMENTS, PORTRAITS, VOICE_ENROLMENTS, Store
+from deployments.video.builtins import built_in_avatars
 from serve_app.gateway.settings import GatewaySettings
 from serve_app.gateway.uploads import Record, Uploads
 from serve_app.stages import Stages
-
-PORTRAIT_FOLDER = Path("deployments/video/portraits")
-PORTRAIT_SUFFIXES = (".jpg", ".png")
-
-
-def builtin_portraits() -> dict[str, Path]:
-    """The photos that come with the product, by avatar id."""
-    folder = Path(__file__).parents[2] / PORTRAIT_FOLDER
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in PORTRAIT_SUFFIXES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +27,7 @@ class Catalogue:
         retention = timedelta(hours=settings.retention_hours)
         self.avatars = Uploads(store, "avatar", (AVATAR_ENROLMENTS, PORTRAITS), retention)
         self.voices = Uploads(store, "voice", (VOICE_ENROLMENTS,), retention)
-        self.portraits = builtin_portraits()
+        self.portraits = built_in_avatars()
         self._stages = stages
         self._languages = languages
         self._builtin_voices: list[dict[str, object]] | None = None

@@ -27,7 +27,7 @@ def test_an_uploaded_face_lives_until_it_is_deleted(client: TestClient, store: S
     assert made.headers["location"] == f"/v1/avatars/{avatar['id']}"
     assert client.get(made.headers["location"]).json() == avatar
     listed = client.get("/v1/avatars").json()["avatars"]
-    assert [entry["id"] for entry in listed] == ["astronaut", "grace_hopper", avatar["id"]]
+    assert [entry["id"] for entry in listed] == ["grace_hopper", "astronaut", avatar["id"]]
     portrait = client.get(avatar["portrait"])
     assert portrait.headers["content-type"] == "image/jpeg"
     assert cv2.imdecode(np.frombuffer(portrait.content, np.uint8), cv2.IMREAD_COLOR).shape == (128, 128, 3)

@@ -1,0 +1,220 @@
+"""The application as a child process: `serve run` in the right environment, watched until ready, ended cleanly."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+import serve_app
+from deployments.errors import AvatarError, BadInput, EngineFailed, TimedOut
+from serve_app.cli.progress import Spinner
+from serve_app.client import AvatarClient
+from serve_app.client.failures import Unreachable
+
+DEFAULT_CONFIG = Path(serve_app.__file__).parents[1] / "serve_config.yaml"
+READY_SECONDS = 300.0
+STOP_SECONDS = 40.0
+_DASHBOARD = re.compile(r"dashboard at\s+(?:\x1b\[[0-9;]*m)*(https?://)?([0-9.]+:\d+)")
+_LAST_LINES = 25
+
+
+class Server:
+    """One application. `start`, `wait_until_ready`, `stop`; the child's own output goes to `log`."""
+
+    def __init__(self, config: Path = DEFAULT_CONFIG, host: str | None = None, port: int | None = None) -> None:
+        """Raises BadInput for a config that cannot be read, or a host beyond this machine without an API key."""
+        self._config = read_config(config, host, port)
+        options = self._config.get("http_options", {})
+        self.host, self.port = str(options.get("host", "127.0.0.1")), int(options.get("port", 8000))
+        require_key(self.host)
+        self._folder = tempfile.TemporaryDirectory(prefix="avatar-")
+        self._ray_folder = Path(tempfile.gettempdir()) / f"avatar-ray-{os.getuid()}"
+        self.log = self._ray_folder / f"serve-{self.port}.log"
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches it."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """Ray's dashboard, once the child has named it."""
+        found = _DASHBOARD.search(self.log.read_text(errors="replace")) if self.log.exists() else None
+        return f"http://{found[2]}" if found else None
+
+    @property
+    def metrics_addresses(self) -> list[str]:
+        """Where Prometheus finds Ray's metrics and ours, once Ray has written it down."""
+        file = self._ray_folder / "ray" / "prom_metrics_service_discovery.json"
+        if not file.exists():
+            return []
+        return [f"http://{target}/metrics" for group in json.loads(file.read_text()) for target in group["targets"]]
+
+    def start(self) -> None:
+        """Raises BadInput where the port is taken."""
+        if port_taken(self.host, self.port):
+            raise BadInput(f"Port {self.port} is in use. Stop what uses it, or choose another: --port {self.port + 1}")
+        self._ray_folder.mkdir(mode=0o700, exist_ok=True)
+        config = Path(self._folder.name) / "serve_config.yaml"
+        config.write_text(yaml.safe_dump(self._config, allow_unicode=True, sort_keys=False))
+        program = str(Path(sys.executable).with_name("serve"))
+        with self.log.open("wb") as log:
+            # a session of its own: Ctrl-C reaches the child through `stop` alone, once
+            self._child = subprocess.Popen(
+                [program, "run", "--address", "local", str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment(self._ray_folder),
+                cwd=DEFAULT_CONFIG.parent,
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self, tell: Callable[[str], None], seconds: float = READY_SECONDS) -> None:
+        """Returns once every stage is healthy; `tell` hears what is still missing.
+
+        Raises EngineFailed where the application ends or cannot be deployed, TimedOut after `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        with AvatarClient(self.url, timeout_seconds=10) as client:
+            while time.monotonic() < deadline:
+                self._check_alive()
+                try:
+                    health = client.health()
+                except AvatarError:
+                    tell("starting Ray and the stages")
+                else:
+                    if health.ok:
+                        return
+                    tell(f"waiting for {', '.join(health.troubles)}")
+                time.sleep(0.3)
+        raise TimedOut(f"The application was not ready after {seconds:.0f} s. {self._last_words()}")
+
+    def wait_until_ended(self) -> None:
+        """Blocks while the application runs. Raises EngineFailed when it ends by itself."""
+        while True:
+            self._check_alive()
+            time.sleep(0.5)
+
+    def stop(self) -> None:
+        """Asks the child to shut Serve and Ray down; after a while without effect it is killed."""
+        child, self._child = self._child, None
+        if child is not None:
+            for wanted, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
+                if child.poll() is None:
+                    child.send_signal(wanted)
+                    try:
+                        child.wait(seconds)
+                    except subprocess.TimeoutExpired:
+                        continue
+        self._folder.cleanup()
+
+    def _check_alive(self) -> None:
+        if self._child is None or self._child.poll() is not None:
+            raise EngineFailed(f"The application ended. {self._last_words()}")
+        if (trouble := self._deployment_failure()) is not None:
+            raise EngineFailed(f"The application cannot be deployed: {trouble}\n{self._last_words()}")
+
+    def _deployment_failure(self) -> str | None:
+        """What Serve's own status says where it has given up."""
+        if self.dashboard_url is None:
+            return None
+        try:
+            answer = httpx.get(f"{self.dashboard_url}/api/serve/applications/", timeout=5)
+            applications = answer.json().get("applications", {}) if answer.is_success else {}
+        except (httpx.HTTPError, ValueError):
+            return None  # the dashboard is not up yet; the doors tell the rest
+        for name, application in applications.items():
+            if application.get("status") == "DEPLOY_FAILED":
+                return f"{name}: {application.get('message', '')}"
+        return None
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join([f"The end of its log {self.log}:", *lines[-_LAST_LINES:]])
+
+
+def read_config(path: Path, host: str | None, port: int | None) -> dict[str, Any]:
+    """A Serve config with another address where one is given. Raises BadInput."""
+    try:
+        config = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise BadInput(f"The configuration {path} cannot be read: {error}") from error
+    if not isinstance(config, dict) or "applications" not in config:
+        raise BadInput(f"{path} is not a Serve configuration: it has no applications.")
+    chosen = {"host": host, "port": port}
+    options = {**config.get("http_options", {}), **{name: value for name, value in chosen.items() if value is not None}}
+    return {**config, "http_options": options}
+
+
+def require_key(host: str) -> None:
+    """Raises BadInput for an address that others can reach where no AVATAR_API_KEY is set."""
+    if host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get("AVATAR_API_KEY"):
+        raise BadInput(f"On {host} others can reach the server, so it needs a key: AVATAR_API_KEY=... avatar serve ...")
+
+
+def environment(ray_folder: Path) -> dict[str, str]:
+    """The child's environment. What the user has set stays."""
+    wanted = {
+        "RAY_AUTH_MODE": "disabled",  # Ray would ask for a token on its own ports, which are bound to this machine
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_TMPDIR": str(ray_folder),  # short: paths of Unix sockets end at 107 characters
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**wanted, **os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def port_taken(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+@contextmanager
+def running(config: Path = DEFAULT_CONFIG, host: str | None = None, port: int | None = None) -> Iterator[Server]:
+    """A server that is ready, for the length of the block."""
+    server = Server(config, host, port)
+    try:
+        with Spinner("starting Ray and the stages") as spinner:
+            server.start()
+            server.wait_until_ready(spinner.say)
+            spinner.note(f"Ready after {spinner.seconds:.1f} s.")
+        yield server
+    finally:
+        with Spinner("shutting down"):
+            server.stop()
+
+
+@contextmanager
+def reachable(url: str | None) -> Iterator[AvatarClient]:
+    """A client of the server at `url`, which must be there; without one, of the server that runs on this machine, or
+    else of one that is started for the length of the block."""
+    with AvatarClient(url) as client:
+        try:
+            client.health()
+        except Unreachable:
+            if url is not None or os.environ.get("AVATAR_URL"):
+                raise
+        else:
+            yield client
+            return
+    with running() as server, AvatarClient(server.url) as client:
+        yield client
