@@ -137,6 +137,12 @@ class TestPortraitAnimator(AnimatorSuite):
     def test_warm_avatars_are_ready_before_the_first_step(self) -> None:
         assert list(engine(warm_avatars=("astronaut",))._renderers) == ["astronaut"]
 
+    def test_threads_are_what_the_settings_say(self) -> None:
+        engine(threads=2)
+        assert cv2.getNumThreads() == 2
+        engine()
+        assert cv2.getNumThreads() == 1
+
     def test_the_lower_rung_draws_less_and_stays_close(
         self, first_engine: PortraitAnimator, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -17,6 +17,8 @@ from deployments.video.portrait.pose import Pose
 _FADE_IN_FRAMES = 15
 _GATE_FALL = 1 / 6
 """Of the mouth's gate in a frame: it stays ajar for 240 ms after the last loud frame."""
+_SMILE_AFTER_FRAMES = 18
+"""Of silence before the face goes back to the photo's expression: lips stay shut in the pauses within speech."""
 _GATE_FROM, _GATE_SPAN = 0.3, 0.2
 
 
@@ -56,6 +58,7 @@ class Motion:
     slow_level: float = 0.0
     brow: float = 0.0
     spoken_frames: float = 0.0
+    quiet_frames: float = 0.0
 
     def advance(self, settings: MotionSettings, seed: int, frame: int, sound: Sound, rest: float) -> Pose:
         """The pose of `frame`. `rest`: 0 in mid-stream, rising to 1 at the last frame of a stream that ends."""
@@ -96,7 +99,11 @@ class Motion:
         gate = min(max((max(sound.level, sound.coming) - _GATE_FROM) / _GATE_SPAN, 0.0), 1.0)
         was_open = self.gate > 0.5
         self.gate = max(gate, self.gate - _GATE_FALL)
-        self.speaking += (self.gate - self.speaking) * 0.35
+        self.quiet_frames = self.quiet_frames + 1 if self.gate <= 0 else 0.0
+        if self.gate > self.speaking:
+            self.speaking += (self.gate - self.speaking) * 0.35
+        elif self.quiet_frames > _SMILE_AFTER_FRAMES:
+            self.speaking -= self.speaking * 0.10
         self.activity += (self.gate - self.activity) * (0.10 if self.gate > self.activity else 0.04)
         self.spoken_frames = self.spoken_frames + 1 if self.gate > 0.5 else self.spoken_frames
         ended = was_open and self.gate <= 0.5 and self.spoken_frames > 12

@@ -1,0 +1,121 @@
+"""The video stage's Serve class, called without Serve."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deployments.contracts import Step, Stepped
+from deployments.errors import BadInput, EngineFailed, NotFound
+from deployments.store.settings import StoreSettings
+from deployments.store.store import AVATAR_ENROLMENTS, Store
+from deployments.video import deployment
+from deployments.video.deployment import Video, build_video
+from deployments.video.settings import VideoSettings
+from tests.fakes.animator import FakeAnimator
+
+pytestmark = pytest.mark.plain
+FACE = np.arange(48 * 64 * 3, dtype=np.uint32).reshape(64, 48, 3).astype(np.uint8)
+
+
+class Breakable(FakeAnimator):
+    broken = False
+
+    def step(self, batch: Sequence[Step]) -> list[Stepped | Exception]:
+        if self.broken:
+            return [EngineFailed("The engine is out of order.")] * len(batch)
+        return super().step(batch)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StoreSettings:
+    return StoreSettings(url=str(tmp_path))
+
+
+@pytest.fixture
+def engine() -> Breakable:
+    return Breakable()
+
+
+@pytest.fixture
+def video(engine: Breakable, store: StoreSettings, monkeypatch: pytest.MonkeyPatch) -> Video:
+    def build(settings: VideoSettings, load: Any) -> Breakable:
+        engine._load = load
+        return engine
+
+    monkeypatch.setattr(deployment, "build_engine", build)
+    return Video(VideoSettings(max_batch_steps=3), store)
+
+
+async def test_is_warm_before_it_is_ready(video: Video, engine: Breakable) -> None:
+    assert len(engine.steps) == 1 and engine.steps[0].final
+
+
+async def test_an_engine_that_cannot_make_a_frame_does_not_start(
+    engine: Breakable, store: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.broken = True
+    monkeypatch.setattr(deployment, "build_engine", lambda settings, load: engine)
+    with pytest.raises(EngineFailed):
+        Video(VideoSettings(), store)
+
+
+async def test_steps_of_many_streams_run_side_by_side(video: Video) -> None:
+    steps = [Step("grace_hopper", np.zeros(640 * length, np.float32), final=True) for length in range(1, 9)]
+    answers = await asyncio.gather(*(video.step(step) for step in steps))
+    assert [len(answer.frames) for answer in answers] == list(range(1, 9))
+
+
+async def test_an_enrolled_avatar_is_found_in_the_store(video: Video, store: StoreSettings) -> None:
+    step = Step("mine", np.zeros(640, np.float32), final=True)
+    with pytest.raises(NotFound):
+        await video.step(step)
+    Store(store.url).put(AVATAR_ENROLMENTS, "mine", await video.enrol(FACE))
+    assert len((await video.step(step)).frames) == 1
+
+
+async def test_errors_come_as_they_are(video: Video) -> None:
+    with pytest.raises(BadInput):
+        await video.enrol(np.zeros_like(FACE))
+    with pytest.raises(BadInput):
+        await video.step(Step("grace_hopper", np.full(10, np.inf, np.float32)))
+
+
+async def test_says_what_it_makes(video: Video) -> None:
+    assert await video.describe() == {
+        "frame_size": (48, 64),
+        "lookahead_samples": 800,
+        "frames_per_second": 25,
+        "default_avatar": "grace_hopper",
+    }
+
+
+async def test_health_is_a_frame_made_lately(video: Video, engine: Breakable, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.broken = True
+    await video.check_health()  # it has just made one
+    monkeypatch.setattr(deployment, "_PROOF_OF_LIFE_SECONDS", -1.0)
+    with pytest.raises(EngineFailed):
+        await video.check_health()
+    engine.broken = False
+    await video.check_health()
+
+
+async def test_a_hang_up_takes_back_what_was_not_begun(video: Video, engine: Breakable) -> None:
+    before = len(engine.steps)
+    calls = [asyncio.create_task(video.step(Step("grace_hopper", np.zeros(64_000, np.float32)))) for _ in range(9)]
+    await asyncio.sleep(0)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    await video.step(Step("grace_hopper", np.zeros(1, np.float32)))
+    assert len(engine.steps) - before <= 3 + 1, "at most the batch under way, and the new one"
+
+
+def test_the_application_has_limits_on_purpose(store: StoreSettings) -> None:
+    video = build_video(VideoSettings(), store)._bound_deployment
+    assert video.name == "Video"
+    assert 0 < video.max_ongoing_requests <= 16 and 0 < video.max_queued_requests <= 64
+    assert video.ray_actor_options == {"num_cpus": 0.2}
