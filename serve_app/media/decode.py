@@ -21,6 +21,8 @@ from serve_app.media.upload import check_bytes
 # Only containers of sound: libavformat also reads playlists, which name other files and addresses to be opened.
 _CONTAINERS = "wav,mp3,mov,mp4,m4a,ogg,matroska,webm,flac,aac,aiff,caf"
 _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "none"}
+_PRIMING_SECONDS = 0.1
+"""Containers may count what an encoder put before the sound and a decoder leaves out again."""
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 4_000, 384_000
 _KNOWN_FORMATS = "WAV, MP3, M4A, Ogg/Opus, WebM or FLAC"
 
@@ -47,7 +49,7 @@ def decode_audio(
     if not np.isfinite(samples).all():
         raise BadInput("The sound holds samples that are not finite numbers (NaN or infinity). Export it again.")
     seconds = len(samples) / rate_hz
-    if seconds < limits.min_audio_decoded * declared:
+    if seconds + _PRIMING_SECONDS < limits.min_audio_decoded * declared:
         raise BadInput(f"The sound is cut off: it declares {declared:.1f} s, holds {seconds:.1f} s. Send it again.")
     return Pcm(np.clip(samples, -1, 1).astype(np.float32, copy=False), rate_hz)
 
@@ -58,6 +60,8 @@ def _decode_pieces(data: bytes, rate_hz: int, max_seconds: float) -> tuple[list[
         if not container.streams.audio:
             raise BadInput(f"The upload holds no sound track. Send {_KNOWN_FORMATS}.")
         stream = container.streams.audio[0]
+        if stream.codec_context is None:
+            raise BadInput(f"The upload's sound is compressed in a way not known here. Send {_KNOWN_FORMATS}.")
         stream.codec_context.thread_count = 1
         resampler = av.AudioResampler(format="flt", rate=rate_hz)
         pieces: list[Float32] = []

@@ -225,6 +225,21 @@ def test_settings_are_strict_and_frozen() -> None:
         LIMITS.max_audio_seconds = 3  # type: ignore[misc]
 
 
+def test_random_damage_to_sound_never_escapes_as_another_error() -> None:
+    generator = np.random.default_rng(5)
+    kinds = [("mp3", "libmp3lame"), ("ipod", "aac"), ("webm", "libopus"), ("ogg", "libopus"), ("wav", "pcm_s24le")]
+    for container, codec in kinds:
+        whole = compressed(container, codec)
+        for attempt in range(40):
+            data = bytearray(whole)
+            for at in generator.integers(0, len(data) if attempt % 2 else 400, 6):
+                data[at] = generator.integers(0, 256)
+            try:
+                decode_audio(bytes(data), LIMITS)
+            except (BadInput, TooLarge):
+                continue
+
+
 # --- photos ------------------------------------------------------------------------------------------------
 
 
