@@ -10,8 +10,9 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,10 @@ class LlamaSource:
             reply.cancellation.cancel()
             await _returned(thread)
 
-    def warm(self, persona: str) -> None:
-        """Put the persona into every slot's cache."""
-        messages = [{"role": "system", "content": persona}, {"role": "user", "content": "."}]
-        for slot in range(self._settings.slots):
-            self._complete(messages, 1, slot, _Reply(None))
+    def warm(self, prompts: Sequence[Prompt]) -> None:
+        """Read each prompt once, in one slot: the others find it in the server's prompt cache."""
+        for prompt in prompts:
+            self._complete(prompt.all_messages(), 1, 0, _Reply(None))
 
     async def check(self) -> None:
         with self._lock:
@@ -126,10 +126,15 @@ class LlamaSource:
         def cost(message: Message) -> int:
             return self._tokenizer.count(message.content) + _TEMPLATE_TOKENS
 
-        fixed = [Message("system", prompt.persona), Message("user", prompt.note), Message("assistant", prompt.prefix)]
+        fixed = [
+            Message("system", prompt.persona),
+            *prompt.examples,
+            Message("user", prompt.note),
+            Message("assistant", prompt.prefix),
+        ]
         room = self._settings.context_tokens - prompt.max_tokens - _TEMPLATE_SLACK_TOKENS - sum(map(cost, fixed))
         messages = newest_that_fit(prompt.messages, cost, room, self._settings.history_tokens)
-        return Prompt(prompt.persona, messages, prompt.max_tokens, prompt.prefix, prompt.note)
+        return replace(prompt, messages=messages)
 
     def _complete(self, messages: list[dict[str, str]], max_tokens: int, slot: int, reply: "_Reply") -> None:
         body: dict[str, Any] = {
@@ -203,7 +208,7 @@ def _parameters(model: Path, settings: LlamaSettings, socket_path: str) -> Any:
     parameters.n_ctx = settings.context_tokens * settings.slots  # shared out evenly among the slots
     parameters.n_batch = parameters.n_ubatch = settings.batch_tokens
     parameters.n_cache_reuse = settings.reuse_tokens
-    parameters.cache_ram_mib = 0  # the slots remember; a second copy of their caches would cost memory
+    parameters.cache_ram_mib = settings.prompt_cache_mib
     parameters.cpuparams.n_threads = settings.threads
     parameters.cpuparams_batch.n_threads = settings.batch_threads
     parameters.cpuparams.poll = parameters.cpuparams_batch.poll = settings.poll

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -66,7 +67,7 @@ class OpenAiSource:
             finally:
                 self._active -= 1
 
-    def warm(self, persona: str) -> None:
+    def warm(self, prompts: Sequence[Prompt]) -> None:
         """Nothing to do: the server keeps its own caches."""
 
     async def check(self) -> None:
@@ -112,7 +113,7 @@ class OpenAiSource:
             prefix = ""
             if prompt.prefix.strip():
                 note = f"{note} {_GO_ON.format(prefix=prompt.prefix.strip())}".strip()
-        asked = Prompt(prompt.persona, fitted, prompt.max_tokens, prefix, note)
+        asked = replace(prompt, messages=fitted, prefix=prefix, note=note)
         return {
             "model": self._settings.model,
             "messages": asked.all_messages(),

@@ -1,13 +1,36 @@
 """What the language stage can be told."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PERSONA = (
-    "You are {name}, a warm and friendly person on a video call. "
-    "You talk in plain spoken {language}, in one or two short sentences, without lists or markdown."
+    "You are {name}, a warm and friendly person on a video call. Answer the question directly in one or two short "
+    "spoken sentences, without lists or markdown. Always answer in {language}."
 )
+Exchange = tuple[str, str]
+"""What a user says, and what is answered."""
+EXAMPLES: dict[str, tuple[Exchange, ...]] = {
+    "en": (
+        ("Hi, who are you?", "Hi! I'm {name}, it's lovely to talk with you."),
+        (
+            "What helps me sleep better?",
+            "Go to bed at the same time every day, and keep your phone out of the room.",
+        ),
+        ("How many days are in a week?", "There are seven days in a week."),
+    ),
+    "es": (
+        ("Hola, ¿quién eres?", "¡Hola! Soy {name}, encantada de hablar contigo."),
+        ("¿Qué me ayuda a dormir mejor?", "Acuéstate cada día a la misma hora y deja el móvil fuera del dormitorio."),
+        ("¿Cuántos días tiene una semana?", "Una semana tiene siete días."),
+    ),
+    "zh": (
+        ("你好，你是谁？", "你好！我是{name}，很高兴和你聊天。"),
+        ("怎样才能睡得更好？", "每天按时上床睡觉，别把手机带进卧室。"),
+        ("一个星期有几天？", "一个星期有七天。"),
+    ),
+}
 
 
 class _Settings(BaseModel):
@@ -21,7 +44,10 @@ class SamplingSettings(_Settings):
     top_p: float = Field(0.9, gt=0, le=1, description="Only the likeliest tokens that make up this probability.")
     top_k: int = Field(40, ge=0, description="Only this many of the likeliest tokens; 0 is all.")
     min_p: float = Field(0.05, ge=0, le=1, description="Only tokens at least this likely relative to the likeliest.")
-    repeat_penalty: float = Field(1.1, ge=1, description="Divides the odds of tokens used lately; 1 is off.")
+    repeat_penalty: float = Field(1.05, ge=1, description="Divides the odds of tokens used lately; 1 is off.")
+    dry_multiplier: float = Field(
+        0.8, ge=0, description="Strength of the penalty on repeating whole phrases (DRY); 0 is off."
+    )
     seed: int | None = Field(None, description="Makes replies repeatable; without one every reply is drawn anew.")
 
 
@@ -55,6 +81,9 @@ class LlamaSettings(_Settings):
     reuse_tokens: int = Field(
         16, ge=0, description="Shortest run of history moved within the cache when older turns are left out; 0 is off."
     )
+    prompt_cache_mib: int = Field(
+        32, ge=0, description="Memory for prompts that no slot holds any more: other languages, other conversations."
+    )
     poll: int = Field(0, ge=0, le=100, description="How hard threads spin while they wait; 0 sleeps.")
     stall_seconds: float = Field(30.0, gt=0, description="Without a token for so long the model counts as stuck.")
 
@@ -83,8 +112,14 @@ class LlmSettings(_Settings):
 
     engine: str = Field("llama", description="llama: in process. openai: any OpenAI-compatible address.")
     name: str = Field("Ada", min_length=1, description="What the model calls itself.")
+    names: dict[str, str] = Field({"zh": "艾达"}, description="By language, where the name is written otherwise there.")
     persona: str = Field(
         PERSONA, min_length=1, description="Who answers, and how. {name} and {language} are filled in; no other braces."
+    )
+    examples: dict[str, tuple[Exchange, ...]] = Field(
+        EXAMPLES,
+        description="By language, what is shown to the model before the conversation: small models follow examples "
+        "better than instructions. {name} is filled in. Kept in the prompt cache.",
     )
     languages: tuple[str, ...] = Field(("en", "es", "zh"), min_length=1, description="ISO 639-1; the first is default.")
     limits: ReplyLimits = ReplyLimits()
@@ -96,14 +131,17 @@ class LlmSettings(_Settings):
         0, ge=0, le=19, description="How far this stage steps back where others want the processor; 0 is not at all."
     )
 
-    @field_validator("persona")
-    @classmethod
-    def _fillable(cls, value: str) -> str:
+    @model_validator(mode="after")
+    def _fillable(self) -> Self:
         try:
-            value.format(name="Ada", language="English")
+            self.persona.format(name="", language="")
+            for text in (text for shown in self.examples.values() for exchange in shown for text in exchange):
+                text.format(name="")
         except (KeyError, IndexError, ValueError) as error:
-            raise ValueError("persona: only {name} and {language} are filled in; write other braces twice") from error
-        return value
+            raise ValueError(
+                f"only {{name}}, and in the persona {{language}}, are filled in; write other braces twice: {error}"
+            ) from error
+        return self
 
     @property
     def slots(self) -> int:

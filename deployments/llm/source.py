@@ -1,6 +1,6 @@
 """What is under a chat model: something that continues a prompt, token by token, in whatever markup it likes."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,28 +9,27 @@ from deployments.contracts import Message
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The whole conversation, persona first as a system message.
+    """All that a source is told. `persona` comes first, then `examples` of how to answer, then the conversation.
 
     `prefix`: how the reply begins; the source goes on from it and does not repeat it.
     `note`: an instruction for this reply alone, given last so that what comes before stays in the cache.
     """
 
     persona: str
+    examples: tuple[Message, ...]
     messages: tuple[Message, ...]
     max_tokens: int
     prefix: str = ""
     note: str = ""
 
     def all_messages(self) -> list[dict[str, str]]:
-        """Persona, conversation, note and prefix as chat completion messages; the prefix as an open assistant one."""
-        last = self.messages[-1]
+        """Everything as chat completion messages; the prefix as an open assistant message."""
+        *earlier, last = self.messages
         content = f"{last.content}\n\n({self.note})" if self.note else last.content
-        found = [{"role": "system", "content": self.persona}]
-        found += [{"role": message.role, "content": message.content} for message in self.messages[:-1]]
-        found.append({"role": last.role, "content": content})
+        found = [Message("system", self.persona), *self.examples, *earlier, Message(last.role, content)]
         if self.prefix.strip():
-            found.append({"role": "assistant", "content": self.prefix.rstrip()})
-        return found
+            found.append(Message("assistant", self.prefix.rstrip()))
+        return [{"role": message.role, "content": message.content} for message in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,8 @@ class TokenSource(Protocol):
         """
         ...
 
-    def warm(self, persona: str) -> None:
-        """Read the persona before anyone waits for it. Blocks."""
+    def warm(self, prompts: Sequence[Prompt]) -> None:
+        """Read prompts before anyone waits for them, so that others that begin alike start sooner. Blocks."""
         ...
 
     async def check(self) -> None:

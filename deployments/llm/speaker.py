@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 from deployments.contracts import Message, ReplyRequest
 from deployments.errors import BadInput, EngineFailed
@@ -40,13 +41,12 @@ class Speaker:
         """Replies under way in the engine, those not yet stopped included."""
         return self._source.active
 
-    def persona(self, language: str) -> str:
-        settings = self._settings
-        return settings.persona.format(name=settings.name, language=ENGLISH_NAMES.get(language, language))
-
     def warm(self) -> None:
-        """Read the persona before anyone waits for it. Blocks."""
-        self._source.warm(self.persona(self._settings.languages[0]))
+        """Read persona and examples in every language before anyone waits for them. Blocks."""
+        first, *others = self._settings.languages
+        # The first language comes again at the end: what a slot reads leaves for the cache when something else comes.
+        greeting = (Message("user", "."),)
+        self._source.warm([self._prompt(language, greeting, 1) for language in (first, *others, first)])
 
     async def check(self) -> None:
         """Raises EngineFailed where the engine cannot answer."""
@@ -77,7 +77,7 @@ class Speaker:
 
     async def _attempt(self, request: ReplyRequest, language: str, last: bool) -> AsyncGenerator[str, None]:
         """One reply. Yields nothing where it is not fit to be said and another attempt is left."""
-        prompt = self._prompt(request, language, firmer=last)
+        prompt = self._asked(request, language, firmer=last)
         speakable = Speakable(after=request.prefix)
         limiter = Limiter(self._settings.limits, self._longest(request), after=request.prefix)
         opening: str | None = None if request.prefix else ""  # what is held back until its language is known
@@ -97,15 +97,22 @@ class Speaker:
                 if text:
                     yield text
 
-    def _prompt(self, request: ReplyRequest, language: str, firmer: bool) -> Prompt:
-        spent = len(request.prefix) // 4
-        return Prompt(
-            persona=self.persona(language),
-            messages=tuple(message for message in request.messages if message.content.strip()),
-            max_tokens=max(min(_LEAST_TOKENS, self._longest(request)), self._longest(request) - spent),
-            prefix=request.prefix,
-            note=_FIRMER.get(language, f"Answer in {ENGLISH_NAMES.get(language, language)}.") if firmer else "",
+    def _asked(self, request: ReplyRequest, language: str, firmer: bool) -> Prompt:
+        longest = self._longest(request)
+        left = max(min(_LEAST_TOKENS, longest), longest - len(request.prefix) // 4)
+        messages = tuple(message for message in request.messages if message.content.strip())
+        note = _FIRMER.get(language, f"Answer in {_named(language)}.") if firmer else ""
+        return replace(self._prompt(language, messages, left), prefix=request.prefix, note=note)
+
+    def _prompt(self, language: str, messages: tuple[Message, ...], max_tokens: int) -> Prompt:
+        settings = self._settings
+        name = settings.names.get(language, settings.name)
+        examples = tuple(
+            Message(role, text.format(name=name))
+            for exchange in settings.examples.get(language, ())
+            for role, text in zip(("user", "assistant"), exchange, strict=True)
         )
+        return Prompt(settings.persona.format(name=name, language=_named(language)), examples, messages, max_tokens)
 
     def _longest(self, request: ReplyRequest) -> int:
         return request.max_tokens or self._settings.limits.max_tokens
@@ -129,6 +136,10 @@ async def _spoken(
         if text:
             yield text, False
     yield limiter.take(speakable.end(), tokens=0) + limiter.end(cut), True
+
+
+def _named(language: str) -> str:
+    return ENGLISH_NAMES.get(language, language)
 
 
 def _check(request: ReplyRequest) -> None:
