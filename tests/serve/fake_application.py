@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from ray import serve
 
 from deployments.contracts import Image, Pcm, ReplyRequest, SpeechRequest, Step, Stepped, Transcript, Utterance
+from deployments.errors import EngineFailed
 from deployments.store.settings import StoreSettings
 from serve_app.conversation import ConversationSettings
 from serve_app.gateway.deployment import build_gateway
@@ -36,6 +37,8 @@ class FakeTts:
         self.stages = FakeStages()
 
     async def speak(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
+        if "explode" in request.text:
+            raise EngineFailed("The voice engine failed.")
         async for pcm in self.stages.speak(request):
             yield pcm
 

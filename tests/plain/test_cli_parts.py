@@ -1,0 +1,152 @@
+"""The parts of the command line that need no server."""
+
+import io
+import signal
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from deployments.contracts import Pcm
+from deployments.errors import BadInput, EngineFailed, WeightsMissing
+from serve_app.cli import main as command
+from serve_app.cli.demo import latency_table
+from serve_app.cli.progress import Spinner
+from serve_app.cli.server import Server, environment, port_taken, read_config, require_key
+from serve_app.cli.speaking import Shown
+from serve_app.cli.still import save_still
+from serve_app.client import Film
+from serve_app.media.whole import whole_mp4
+from serve_app.turn_report import TurnReport
+from tests.fakes.frames import encoded_frames
+
+CONFIG = "http_options: {host: 127.0.0.1, port: 8000, keep_alive_timeout_s: 90}\napplications: []\n"
+REPORT = TurnReport("t", "heard", "said", "en", 2.0, 0.0, {"asr": 0.25, "first_media": 0.9, "novel": 1.0})
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_spinner_moves_on_a_terminal_and_is_brief_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal, log = Terminal(), io.StringIO()
+    for stream in (terminal, log):
+        with Spinner("starting", stream) as spinner:
+            spinner.say("waiting for tts")
+            spinner.say("waiting for tts")
+            spinner.note("a line that stays")
+    assert log.getvalue() == "starting …\nwaiting for tts … (0 s)\n"
+    assert terminal.getvalue().endswith("\r\033[K")
+    assert capsys.readouterr().out == "a line that stays\n" * 2
+
+
+def test_the_address_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(CONFIG)
+    options = read_config(file, None, 9000)["http_options"]
+    assert options == {"host": "127.0.0.1", "port": 9000, "keep_alive_timeout_s": 90}
+    assert Server(file, None, 9000).url == "http://127.0.0.1:9000"
+    monkeypatch.setenv("AVATAR_API_KEY", "key")
+    assert Server(file, "0.0.0.0", None).url == "http://127.0.0.1:8000"
+    assert Server(file, "::1", None).url == "http://[::1]:8000"
+
+
+@pytest.mark.parametrize("text", ["a: [", "just words", "http_options: {}"])
+def test_what_is_no_configuration_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    with pytest.raises(BadInput, match=r"config\.yaml"):
+        read_config(file, None, None)
+    with pytest.raises(BadInput):
+        read_config(tmp_path / "nothing.yaml", None, None)
+
+
+def test_others_are_served_with_a_key_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AVATAR_API_KEY", raising=False)
+    require_key("127.0.0.1")
+    with pytest.raises(BadInput, match="AVATAR_API_KEY"):
+        require_key("0.0.0.0")
+    monkeypatch.setenv("AVATAR_API_KEY", "key")
+    require_key("0.0.0.0")
+
+
+def test_the_users_own_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    made = environment(Path("/tmp/short"))
+    assert (made["RAY_AUTH_MODE"], made["RAY_USAGE_STATS_ENABLED"]) == ("token", "0")
+
+
+def test_a_taken_port_is_noticed(tmp_path: Path) -> None:
+    import socket
+
+    file = tmp_path / "config.yaml"
+    file.write_text(CONFIG)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert port_taken("127.0.0.1", port)
+        with pytest.raises(BadInput, match="--port"):
+            Server(file, None, port).start()
+    assert not port_taken("127.0.0.1", port)
+
+
+def test_a_still_shows_the_loudest_frame(tmp_path: Path) -> None:
+    sound = np.zeros(24_000, np.float32)
+    sound[12 * 960 : 13 * 960] = 0.5 * np.sin(np.arange(960) / 10)
+    film = whole_mp4(encoded_frames(25), [Pcm(sound, 24_000)], (64, 48))
+    path = save_still(film, tmp_path / "deep" / "still.png")
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    assert picture.shape == (48, 64, 3)
+    assert abs(float(picture.mean()) - (16 + 2 * 12)) < 3, "frame 12, by its grey level"
+    with pytest.raises(EngineFailed):
+        save_still(b"not a film", tmp_path / "still.png")
+
+
+def test_the_latency_table_has_a_line_for_each_timing() -> None:
+    lines = latency_table(Shown(Film(b"", REPORT), 1.5))
+    assert len(lines) == 1 + 3 + 1 + 1
+    assert any("0.25" in line and "speech recognition" in line for line in lines)
+    assert any("novel" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (WeightsMissing("whisper is missing. Fetch it with: avatar models pull"), 1, "avatar models pull"),
+        (KeyboardInterrupt(), 130, "Interrupted"),
+    ],
+)
+def test_errors_become_words_and_a_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, status: int, told: str
+) -> None:
+    def fail(arguments: object) -> int:
+        raise error
+
+    monkeypatch.setattr(command.doctor, "run_doctor", fail)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert command.main(["doctor"]) == status
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["talk"], ["say", "Hi."], ["serve", "--port", "many"]])
+def test_misuse_is_told_with_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(words)
+    assert caught.value.code == 2
+    assert "usage: avatar" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["serve", "talk", "say", "demo", "models", "doctor"])
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main([name, "--help"])
+    assert caught.value.code == 0
+    assert len(capsys.readouterr().out) > 100

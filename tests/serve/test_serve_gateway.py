@@ -1,0 +1,118 @@
+"""`avatar serve` with the real gateway over fake stages: the child process, Serve's proxy, hanging up, the end."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from deployments.errors import EngineFailed
+from serve_app.client import AvatarClient
+from serve_app.turn_report import report_in
+from tests.door.conftest import wav
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    folder = tmp_path_factory.mktemp("served")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    args = {"store": str(folder / "store"), "piece_seconds": 0.4, "gateway": {"max_turns": 2}}
+    application = {
+        "name": "avatar",
+        "route_prefix": "/",
+        "import_path": "tests.serve.fake_application:build",
+        "args": args,
+    }
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump({"proxy_location": "HeadOnly", "applications": [application]}))
+    command = [sys.executable, "-m", "serve_app.cli.main", "serve", "--config", str(config)]
+    child = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "RAY_TMPDIR": str(_short_folder())},
+    )
+    assert child.stdout is not None
+    for line in child.stdout:
+        if "Ctrl-C" in line:
+            break
+    assert child.poll() is None, "the application did not start"
+    try:
+        yield f"http://127.0.0.1:{port}", child
+    finally:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+            child.wait(60)
+
+
+def _short_folder() -> Path:
+    folder = Path("/tmp") / f"avatar-test-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def test_a_turn_passes_through_serve(served: tuple[str, object]) -> None:
+    with AvatarClient(served[0]) as client:
+        assert client.health().ok
+        film = client.answer(wav())
+        assert film.report.transcript == "What is the capital of France?"
+        assert report_in(b"".join(client.fragments(text="Hello."))) is not None
+        assert "".join(client.chat_stream("Hello.")).startswith("Well, that is Paris")
+
+
+def test_ids_are_echoed_once(served: tuple[str, object]) -> None:
+    answer = httpx.get(f"{served[0]}/", headers={"X-Request-ID": "mine-1"})
+    assert answer.headers.get_list("x-request-id") == ["mine-1"]
+    missing = httpx.get(f"{served[0]}/nowhere")
+    assert missing.headers.get_list("x-request-id") == [missing.json()["error"]["request_id"]]
+
+
+def test_hanging_up_frees_the_place(served: tuple[str, object]) -> None:
+    def turns() -> int:
+        return int(httpx.get(f"{served[0]}/health").json()["turns"]["now"])
+
+    audio = {"content": wav(), "headers": {"Content-Type": "audio/wav"}}
+    for query, patience in (("format=fmp4", 20.0), ("format=events", 20.0), ("format=mp4", 0.8)):
+        ask = httpx.stream("POST", f"{served[0]}/conversation?{query}", timeout=patience, **audio)
+        with contextlib.suppress(httpx.ReadTimeout), ask as answer:  # a whole MP4 lets us wait; streams are left
+            parts = answer.iter_raw()  # kept: a forgotten iterator hangs up by itself
+            next(parts)
+            assert turns() == 1
+        deadline = time.monotonic() + 10
+        while turns() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert turns() == 0
+
+
+def test_a_stream_that_fails_half_way_is_cut(served: tuple[str, object]) -> None:
+    script = "Here is a first sentence that can be spoken. And this one will explode."
+    with AvatarClient(served[0]) as client:
+        with pytest.raises(EngineFailed, match="The voice engine failed"):
+            list(client.generate_events(script))
+        with pytest.raises(EngineFailed, match="The voice engine failed"):
+            client.generate(script)
+    with (
+        httpx.stream("POST", f"{served[0]}/generate?format=fmp4", json={"text": script}) as answer,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        assert answer.status_code == 200
+        answer.read()
+
+
+def test_ctrl_c_ends_everything(served: tuple[str, "subprocess.Popen[str]"]) -> None:
+    url, child = served
+    child.send_signal(signal.SIGINT)
+    assert child.wait(60) == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/health")
