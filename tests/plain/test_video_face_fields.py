@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from deployments.video.portrait.background import background_plate
 from deployments.video.portrait.curves import Curve, bell, smoothstep
-from deployments.video.portrait.grids import Grid, combine, invert
+from deployments.video.portrait.grids import Grid, Inverter, combine
 from deployments.video.portrait.look import Look
 from deployments.video.portrait.pose import MOUTH_CHANNELS, Pose
 from deployments.video.portrait.weights import aperture
@@ -44,8 +44,8 @@ def test_grid_enlarges_to_pixel_coordinates() -> None:
 def test_invert_finds_where_a_place_comes_from() -> None:
     grid = Grid.over(0, 0, 96, 80, 4)
     field = np.dstack([3 * bell(grid.x - 48, 30), 2 * bell(grid.y - 40, 25)])
-    source = invert(field, grid, grid.places(), 8)
-    moved = source + sample(field, grid.index(source))
+    source = Inverter(grid, grid.places())(field, 8)
+    moved = source + sample(field, (source - [grid.x[0, 0], grid.y[0, 0]]) / 4)
     assert np.abs(moved - grid.places())[3:-3, 3:-3].max() < 0.02
 
 

@@ -89,8 +89,11 @@ def seam_contrast(image: Image, points: Float32) -> float:
 
     Teeth count too, by the edge they make. Near 0 where a hand, a mask or a microphone hides the mouth.
     """
+    corner = np.maximum(points[:, :2].min(0).astype(int) - 4, 0)
+    far = np.maximum(points[:, :2].max(0).astype(int) + 5, corner + 1)
+    image = image[corner[1] : far[1], corner[0] : far[0]]
+    flat = points[:, :2] - corner.astype(np.float32)
     gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
-    flat = points[:, :2]
     mouth_width = float(np.linalg.norm(flat[MOUTH_LEFT] - flat[MOUTH_RIGHT]))
     gray = np.asarray(cv2.GaussianBlur(gray, (0, 0), max(0.5, 0.012 * mouth_width)), np.float32)
     brightness = float(np.median(sample(gray, (flat[FACE_OVAL] * 0.7 + flat[NOSE_TIP] * 0.3)[None])))

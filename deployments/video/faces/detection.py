@@ -8,10 +8,17 @@ import numpy.typing as npt
 
 from deployments.contracts import Float32, Image
 from deployments.video.faces.models import DETECTOR, session
+from deployments.video.sampling import resized
 
 INPUT_SIDE = 128
 SCORE_MIN = 0.5
 """BlazeFace's own default threshold."""
+LOOK = ((1.0, 1), (0.6, 3), (0.4, 4))
+"""(share of the photo's side, squares along each axis): the model wants a face of some 15 % of its input."""
+CLOSE_LOOK = ((0.2, 8),)
+LARGEST = 1280
+"""Photos are looked through at this many pixels a side at most: the smallest squares are still twice the network's
+input."""
 OVERLAP_MAX = 0.3
 """Two boxes that overlap more (intersection over the smaller area) are one face."""
 
@@ -40,11 +47,10 @@ def _anchors() -> Float32:
 ANCHORS = _anchors()
 
 
-def _regions(side: int) -> list[tuple[int, int, int]]:
-    """(x, y, side) of the squares to look into: the whole, then overlapping parts, since the model wants a face
-    of at least some 15 % of its input."""
-    regions = [(0, 0, side)]
-    for share, steps in ((0.6, 3), (0.4, 4)):
+def _regions(side: int, shares: tuple[tuple[float, int], ...]) -> list[tuple[int, int, int]]:
+    """(x, y, side) of overlapping squares: for each share of the side, so many along each axis."""
+    regions = []
+    for share, steps in shares:
         part = int(side * share)
         offsets = np.linspace(0, side - part, steps).astype(int)
         regions += [(int(x), int(y), part) for y in offsets for x in offsets]
@@ -77,15 +83,21 @@ def _overlap(first: Detection, second: Detection) -> float:
     return float(reach[0] * reach[1] / min(first.side, second.side) ** 2)
 
 
-def detect(image: Image, threads: int = 1) -> list[Detection]:
-    """All faces of a photo, best first (score times size counts), each once, in photo pixels."""
+def detect(image: Image, threads: int = 1, closely: bool = False) -> list[Detection]:
+    """All faces of a photo, best first (score times size counts), each once, in photo pixels.
+
+    `closely`: in small squares only, for faces that the usual look misses.
+    """
+    scale = max(1.0, max(image.shape[:2]) / LARGEST)
+    if scale > 1:
+        image = resized(image, (round(image.shape[1] / scale), round(image.shape[0] / scale)), cv2.INTER_AREA)
     height, width = image.shape[:2]
     side = max(height, width)
     left, top = (side - width) // 2, (side - height) // 2
     square: npt.NDArray[np.uint8] = np.zeros((side, side, 3), np.uint8)
     square[top : top + height, left : left + width] = image
     candidates: list[Detection] = []
-    for region in _regions(side):
+    for region in _regions(side, CLOSE_LOOK if closely else LOOK):
         candidates += _detect_in(square, region, threads)
     candidates.sort(key=lambda found: -found.score * found.side)
     kept: list[Detection] = []
@@ -93,4 +105,7 @@ def detect(image: Image, threads: int = 1) -> list[Detection]:
     for candidate in candidates:
         if all(_overlap(candidate, other) < OVERLAP_MAX for other in kept):
             kept.append(candidate)
-    return [Detection(d.score, d.centre - offset, d.side, d.keypoints - offset) for d in kept]
+    factor = np.float32(scale)
+    return [
+        Detection(d.score, (d.centre - offset) * factor, d.side * scale, (d.keypoints - offset) * factor) for d in kept
+    ]

@@ -13,8 +13,10 @@ from deployments.video.faces.mesh import Mesh, find_mesh
 
 OTHER_FACE_SHARE = 0.4
 """A second face at least this large, relative to the first, makes the photo one of several people."""
+SMALL_FACE_SCORE = 0.75
 OTHER_FACE_SCORE = 0.75
-"""How sure the detector must be of a second face: patterns on clothes reach 0.6, faces 0.9."""
+"""How sure the detector must be of a face it only sees from close by, and of a second one: patterns on clothes reach
+0.6, faces 0.9."""
 CANDIDATES_MAX = 4
 """Boxes whose mesh is looked at; the rest of a crowd cannot change the answer."""
 
@@ -45,6 +47,9 @@ def find_face(image: Image, threads: int = 1) -> Face:
     Raises BadInput that names the reason: no face, several faces, too small, cut off, turned away, mouth covered.
     """
     meshes = _meshes(image, detect(image, threads), threads)
+    if not meshes:
+        closer = detect(image, threads, closely=True)
+        meshes = _meshes(image, [found for found in closer if found.score >= SMALL_FACE_SCORE], threads)
     if not meshes:
         raise BadInput("No face was found in the photo. Send a photo of one person looking at the camera.")
     detection, mesh = meshes[0]

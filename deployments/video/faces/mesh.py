@@ -16,6 +16,7 @@ from deployments.video.faces.indices import (
     RIGHT_EYE_REFINED,
 )
 from deployments.video.faces.models import MESH, session
+from deployments.video.sampling import blurred, resized
 
 INPUT_SIDE = 192
 OUTPUTS = ["mesh", "lips", "left_eye", "right_eye", "left_iris", "right_iris", "face_flag"]
@@ -47,7 +48,7 @@ def _square(image: Image, centre: Float32, side: float, angle: float) -> tuple[I
         ]
     )
     shrink = side / INPUT_SIDE
-    source = cv2.GaussianBlur(image, (0, 0), shrink * 0.4) if shrink > 2 else image
+    source = blurred(image, shrink * 0.4) if shrink > 2 else image
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     patch = cv2.warpAffine(source, matrix, (INPUT_SIDE, INPUT_SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return patch.astype(np.uint8, copy=False), matrix
@@ -84,19 +85,38 @@ def _placement(points: Float32) -> tuple[Float32, float, float]:
     return rotation.T @ ((low + high) / 2), MARGIN * float((high - low).max()), angle
 
 
+def _near(image: Image, detection: Detection) -> tuple[Image, Float32, float]:
+    """What the passes can reach of the photo, at twice the network's resolution at most; its corner; photo pixels per
+    pixel of it."""
+    height, width = image.shape[:2]
+    reach = MARGIN * detection.side
+    left, top = (int(np.clip(detection.centre[i] - reach, 0, (width, height)[i] - 1)) for i in (0, 1))
+    right, bottom = (int(np.clip(detection.centre[i] + reach, (left, top)[i] + 1, (width, height)[i])) for i in (0, 1))
+    part = image[top:bottom, left:right]
+    scale = max(1.0, MARGIN * detection.side / (2 * INPUT_SIDE))
+    if scale > 1:
+        size = (max(1, round(part.shape[1] / scale)), max(1, round(part.shape[0] / scale)))
+        part = resized(part, size, cv2.INTER_AREA)
+    return part, np.array([left, top], np.float32), scale
+
+
 def find_mesh(image: Image, detection: Detection, threads: int = 1) -> Mesh:
     """The mesh of one detected face: the square follows the points, the last pass is averaged over jitter."""
+    near, corner, scale = _near(image, detection)
     eyes = detection.keypoints[1] - detection.keypoints[0]
-    centre, side, angle = detection.centre, MARGIN * detection.side, float(np.arctan2(eyes[1], eyes[0]))
+    centre = ((detection.centre - corner) / np.float32(scale)).astype(np.float32)
+    side, angle = MARGIN * detection.side / scale, float(np.arctan2(eyes[1], eyes[0]))
     for _ in range(REFINEMENTS - 1):
-        points, _score = _run(image, centre, side, angle, threads)
+        points, _score = _run(near, centre, side, angle, threads)
         centre, side, angle = _placement(points)
     runs, scores = [], []
-    for x, y, scale in JITTER:
+    for x, y, zoom in JITTER:
         shifted = centre + np.array([x, y], np.float32) * np.float32(side)
-        points, score = _run(image, shifted, side * scale, angle, threads)
+        points, score = _run(near, shifted, side * zoom, angle, threads)
         runs.append(points)
         scores.append(score)
-    stack = np.stack(runs)
+    stack = np.stack(runs) * np.float32(scale)
+    # Pixel centres: shrinking by `scale` moves them by half a pixel of either size.
+    stack[..., :2] += corner + np.float32((scale - 1) / 2)
     unrest = np.sqrt(np.square(stack[..., :2] - stack[..., :2].mean(0)).sum(-1).mean(0))
     return Mesh(stack.mean(0).astype(np.float32), float(np.mean(scores)), unrest.astype(np.float32))

@@ -5,6 +5,7 @@ import numpy as np
 
 from deployments.contracts import Float32, Image
 from deployments.video.faces.indices import CHIN, FOREHEAD, LEFT_CHEEK, RIGHT_CHEEK
+from deployments.video.sampling import blurred
 
 TEXTURE_SCALE = 2
 """Texture pixels per frame pixel: moved by fractions of a pixel, a texture of the frame's own size would go
@@ -32,9 +33,12 @@ def crop(image: Image, points: Float32, frame_size: tuple[int, int]) -> tuple[Im
     left = float(np.clip(middle[0] - width * scale / 2, 0, photo_width - width * scale))
     top = float(np.clip(middle[1] - CENTRE_HEIGHT * height * scale, 0, photo_height - height * scale))
     step = scale / TEXTURE_SCALE
+    first_x, first_y = max(0, int(left) - 8), max(0, int(top) - 8)
+    source = image[first_y : int(top + height * scale) + 9, first_x : int(left + width * scale) + 9]
+    if step > 1.3:
+        source = blurred(source, 0.42 * step)
     # Pixel centres: frame x covers photo left + (x + 1/2) * scale - 1/2.
-    matrix = np.array([[step, 0, left + step / 2 - 0.5], [0, step, top + step / 2 - 0.5]])
-    source = cv2.GaussianBlur(image, (0, 0), 0.42 * step) if step > 1.3 else image
+    matrix = np.array([[step, 0, left - first_x + step / 2 - 0.5], [0, step, top - first_y + step / 2 - 0.5]])
     texture = cv2.warpAffine(
         source,
         matrix,

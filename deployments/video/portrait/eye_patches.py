@@ -199,7 +199,8 @@ def paint_lid(texture: Image, s: EyeShape, closing: float, glasses: bool) -> tup
         - 0.07 * smoothstep((height - 0.75) / 0.25)
     )
     crease = bell(s.v - s.upper + 0.09 * s.span, 0.045 * s.span + 0.25) * (opening > 0.1 * widest)
-    lid = skin * vault[..., None] * (1 - 0.10 * closing * crease[..., None])
+    # Skin in shade is redder, not greyer.
+    lid = skin * vault[..., None] ** np.array([1.5, 1.15, 0.7]) * (1 - 0.10 * closing * crease[..., None])
     lid = np.asarray(_with_lashes(lid, texture, s, margin, closing), np.float32)
     # The lower lid comes up a little.
     from_below = s.v + 0.12 * opening * closing * bell(s.v - s.lower, 0.5 * widest)

@@ -20,11 +20,15 @@ class Folds:
     def __init__(self, texture: Image, face: Geometry) -> None:
         self._patches = [_patch(texture, face, side) for side in (-1, 1)]
         self._kept: dict[int, list[Image]] = {}
+        self._shown = 0
 
     def apply(self, texture: Image, strength: float) -> None:
-        """Writes the cheeks into `texture`, uint8 [2h, 2w, 3 or more], lines lifted by `strength` 0..1. Always writes
-        both patches whole, so nothing is left of the call before."""
+        """Writes the cheeks into `texture`, uint8 [2h, 2w, 3 or more], lines lifted by `strength` 0..1. Patches are
+        written whole, so nothing is left of the call before. Always the same `texture`, which starts as the photo."""
         level = round(float(np.clip(strength, 0, 1)) * STEPS)
+        if level == self._shown:
+            return
+        self._shown = level
         if level not in self._kept:
             self._kept[level] = [
                 np.clip(photo + lift * np.float32(level / STEPS) + np.float32(0.5), 0, 255).astype(np.uint8)

@@ -30,11 +30,6 @@ class Grid:
         )
         return cls(left, top, right, bottom, step, x, y)
 
-    def index(self, where: Float32) -> Float32:
-        """Frame pixels [.., 2] to places in this grid's arrays."""
-        corner = np.array([self.x[0, 0], self.y[0, 0]], np.float32)
-        return np.asarray((where - corner) * np.float32(1 / self.step), np.float32)
-
     def places(self) -> Float32:
         """float32 [rows, columns, 2]: the points themselves."""
         return np.stack([self.x, self.y], -1)
@@ -47,15 +42,23 @@ class Grid:
         return full[step : step + self.bottom - self.top, step : step + self.right - self.left]
 
 
-def invert(field: Float32, over: Grid, places: Float32, rounds: int) -> Float32:
-    """Where each target place comes from: q with q + field(q) = place, by fixed-point iteration.
+class Inverter:
+    """Turns a forward field around: where does each of some places come from? Its arrays are laid out once."""
 
-    field: displacement [rows, columns, 2] on the grid `over`; places: float32 [.., .., 2] in the frame.
-    """
-    source = places
-    for _ in range(rounds):
-        source = places - sample(field, over.index(source))
-    return source
+    def __init__(self, over: Grid, places: Float32) -> None:
+        """over: the grid that fields are given on. places: float32 [rows, columns, 2], frame pixels."""
+        self._corner = np.broadcast_to(np.array([over.x[0, 0], over.y[0, 0]], np.float32), places.shape).copy()
+        self._step = np.float32(over.step)
+        self._start = (places - self._corner) / self._step
+
+    def __call__(self, field: Float32, rounds: int) -> Float32:
+        """q with q + field(q) = place, by fixed-point iteration. field: frame pixels, [rows, columns, 2] of the grid.
+        Returns frame pixels, of the places' shape."""
+        steps = field * (1 / self._step)
+        source = self._start
+        for _ in range(rounds):
+            source = self._start - sample(steps, source)
+        return source * self._step + self._corner
 
 
 def combine(weights: Float32, basis: Float32) -> Float32:

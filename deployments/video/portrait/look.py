@@ -12,7 +12,7 @@ class Look(BaseModel):
         0.045, ge=0, le=0.2, description="Openings below this share of the mouth width are eased to nothing."
     )
     unsmile: float = Field(1.0, ge=0, le=1.4, description="How far rounded vowels take back a smile in the photo.")
-    teeth_brightness: float = Field(0.92, ge=0.3, le=1.2, description="Of painted teeth, over the photo's own white.")
+    teeth_brightness: float = Field(1.04, ge=0.3, le=1.2, description="Of painted teeth, over the photo's own white.")
     teeth_variety: float = Field(
         1.0, ge=0, le=3, description="How much painted teeth differ from tooth to tooth and photo to photo."
     )

@@ -9,7 +9,7 @@ from deployments.video.portrait.crop import TEXTURE_SCALE
 from deployments.video.portrait.curves import smoothstep
 from deployments.video.portrait.fields import face_fields
 from deployments.video.portrait.geometry import Geometry
-from deployments.video.portrait.grids import Grid, combine, invert
+from deployments.video.portrait.grids import Grid, Inverter, combine
 from deployments.video.portrait.head_fields import HEAD_FIELDS, head_fields
 from deployments.video.portrait.look import Look
 from deployments.video.portrait.mouth_layers import paint
@@ -46,85 +46,86 @@ def _rectangle(face: Geometry) -> tuple[int, int, int, int]:
 
 
 class MouthView:
-    """Draws the rectangle around one portrait's mouth."""
+    """Draws the rectangle around one portrait's mouth. Works in pixels of a larger rectangle, the surroundings, from
+    which displacements reach in."""
 
     def __init__(self, texture: Image, face: Geometry, look: Look) -> None:
         self._face = face
-        self.left, self.top, self.right, self.bottom = left, top, right, bottom = _rectangle(face)
-        wide = Grid.over(left - PAD, top - PAD, right + PAD, bottom + PAD, STEP)
-        head = head_fields(face, wide.x, wide.y)
-        self._grid = wide
+        left, top, right, bottom = _rectangle(face)
+        width, height = face.frame_size
+        wide_left, wide_top = max(0, left - PAD), max(0, top - PAD)
+        self._area = (slice(top, bottom), slice(left, right))
+        self._texture_area = (slice(wide_top * TEXTURE_SCALE, None), slice(wide_left * TEXTURE_SCALE, None))
+        wide = Grid.over(wide_left, wide_top, min(width, right + PAD), min(height, bottom + PAD), STEP)
         self._inner = Grid.over(left, top, right, bottom, STEP)
-        self._places = self._inner.places()
+        self._inverter = Inverter(wide, self._inner.places())
+        self._corner = np.zeros((*self._inner.x.shape, 2), np.float32) + np.array([wide_left, wide_top], np.float32)
         self._shape = (*wide.x.shape, 2)
-        count = len(head)
-        self._upper, self._lower = (
-            np.ascontiguousarray(
-                np.concatenate([face_fields(face, wide.x, wide.y, side), head]).reshape(-1, wide.x.size * 2)
-            )
-            for side in (True, False)
-        )
-        self._head = np.ascontiguousarray(head.reshape(count, -1))
-        self._shades = np.ascontiguousarray(
-            shading_maps(face, self._inner.x, self._inner.y).reshape(-1, self._inner.x.size) * np.float32(look.shading)
-        )
-        self._origin = np.array([left - PAD, top - PAD], np.float32)
+        self._upper, self._lower, self._head = _bases(face, wide)
+        shades = shading_maps(face, self._inner.x, self._inner.y) * np.float32(look.shading)
+        self._shades = np.ascontiguousarray(shades.reshape(len(shades), -1))
         x, y = np.meshgrid(
-            np.arange(left - PAD, right + PAD, dtype=np.float32), np.arange(top - PAD, bottom + PAD, dtype=np.float32)
+            np.arange(wide.left, wide.right, dtype=np.float32), np.arange(wide.top, wide.bottom, dtype=np.float32)
         )
         along, down = face.to_face(x, y)
-        # How far below the upper seam, above the lower seam, and from the middle: read where a pixel comes from.
+        # How far below the upper seam, below the lower seam, and from the middle: read where a pixel comes from.
         self._from_upper = (down - face.seam_upper(along)).astype(np.float32)
-        self._from_lower = np.dstack([down - face.seam_lower(along), np.abs(along) / face.half_mouth]).astype(
-            np.float32
-        )
+        across = np.abs(along) / np.float32(face.half_mouth)
+        self._from_lower = np.dstack([down - face.seam_lower(along), across]).astype(np.float32)
         self._layers = paint(texture, face, measure_tones(texture, face), look, x, y)
-        self._fade = self._border_fade()
-
-    def _border_fade(self) -> Float32:
-        height, width = self.bottom - self.top, self.right - self.left
-        rows = np.minimum(np.arange(height), height - 1 - np.arange(height))[:, None]
-        columns = np.minimum(np.arange(width), width - 1 - np.arange(width))[None]
-        return smoothstep(np.minimum(rows, columns)[..., None].astype(np.float32) / BORDER_FADE)
+        self._fade = _border_fade(bottom - top, right - left)
+        self._rest = _spread(1 - self._fade)
 
     def _sources(self, basis: Float32, weights: Float32, rounds: int) -> Float32:
-        """Where each pixel of the rectangle comes from under these fields, in frame pixels."""
+        """Where each pixel of the rectangle comes from under these fields, in pixels of the surroundings."""
         field = combine(weights, basis).reshape(self._shape)
-        return self._inner.enlarged(invert(field, self._grid, self._places, rounds))
+        return self._inner.enlarged(self._inverter(field, rounds) - self._corner)
 
     def draw(self, frame: Image, texture: Image, weights: Float32, shade: Float32, pose: Pose) -> None:
-        """Draws over `frame`, uint8 [h, w, 3], in place. `weights`: all fields'; `shade`: how far each shading goes."""
+        """Draws over `frame`, uint8 [h, w, 3], in place. `texture`: uint8 [2h, 2w, 4]. `weights`: all fields';
+        `shade`: how far each shading goes."""
         upper = self._sources(self._upper, weights, UPPER_ROUNDS)
         lower = self._sources(self._lower, weights, LOWER_ROUNDS)
-        below_upper = sample(self._from_upper, upper - self._origin)
-        above_lower = sample(self._from_lower, lower - self._origin)
+        below_upper = sample(self._from_upper, upper)
+        below_lower, across = cv2.split(sample(self._from_lower, lower))
         cover_upper = np.clip(0.5 - below_upper * np.float32(1 / EDGE), 0, 1)
-        cover_lower = np.minimum(np.clip(0.5 + above_lower[..., 0] * np.float32(1 / EDGE), 0, 1), 1 - cover_upper)
-        hole = (1 - cover_upper - cover_lower) * np.clip((0.99 - above_lower[..., 1]) * 25, 0, 1)
+        cover_lower = np.minimum(np.clip(0.5 + below_lower * np.float32(1 / EDGE), 0, 1), 1 - cover_upper)
+        hole = (1 - cover_upper - cover_lower) * np.clip((0.99 - across) * 25, 0, 1)
         cover_lower = 1 - cover_upper - hole
-        scale = np.float32(TEXTURE_SCALE)
-        picture = sample(texture, upper * scale + _HALF)[..., :3] * cover_upper[..., None]
-        picture += sample(texture, lower * scale + _HALF)[..., :3] * cover_lower[..., None]
+        light = self._fade
         if np.abs(shade).max() > 0:
-            gain = self._inner.enlarged(combine(shade, self._shades).reshape(self._inner.x.shape))
-            picture *= 1 + gain[..., None]
+            gain = combine(shade, self._shades).reshape(self._inner.x.shape)
+            light = light * (1 + self._inner.enlarged(gain))
+        near = texture[self._texture_area]
+        picture = _lit(near, upper, cover_upper * light) + _lit(near, lower, cover_lower * light)
         self._draw_inside(picture, hole, below_upper, weights, pose)
-        here = frame[self.top : self.bottom, self.left : self.right]
-        mixed = picture * self._fade + here * (1 - self._fade)
-        np.copyto(here, cv2.convertScaleAbs(mixed))
+        here = frame[self._area]
+        picture += here * self._rest
+        np.copyto(here, cv2.convertScaleAbs(picture))
 
     def _draw_inside(self, picture: Float32, hole: Float32, below_upper: Float32, weights: Float32, pose: Pose) -> None:
         """Adds cavity, tongue and teeth where the lips leave a hole."""
-        if float(hole.max()) <= HOLE_MIN:
+        visible = hole > 0.01
+        rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
+        if not len(rows) or float(hole.max()) <= HOLE_MIN:
             return
-        rows, columns = np.nonzero(hole > 0.01)
-        top, bottom = max(int(rows.min()) - 2, 0), int(rows.max()) + 3
-        left, right = max(int(columns.min()) - 2, 0), int(columns.max()) + 3
-        part = (slice(top, bottom), slice(left, right))
-        visible = hole[part]
-        skull = self._sources(self._head, weights[-len(HEAD_FIELDS) :], HEAD_ROUNDS)[part] - self._origin
+        part = (
+            slice(max(int(rows[0]) - 2, 0), int(rows[-1]) + 3),
+            slice(max(int(columns[0]) - 2, 0), int(columns[-1]) + 3),
+        )
+        open_here = hole[part]
+        skull = self._sources(self._head, weights[-len(HEAD_FIELDS) :], HEAD_ROUNDS)[part]
+        inside = self._inside(skull, weights, float(pose.mouth[7]))
+        inside *= self._light_inside(open_here, below_upper[part], inside, float(np.clip(pose.mouth[2], 0, 1)))
+        if self._face.is_open and pose.speaking < 0.5:
+            # At rest the inside is the photo's own.
+            share = np.float32(smoothstep(pose.speaking / 0.5))
+            inside = inside * share + sample(self._layers.photo, skull) * (1 - share)
+        picture[part] += inside * _spread(open_here * (255 * self._fade[part]))
+
+    def _inside(self, skull: Float32, weights: Float32, tongue: float) -> Float32:
+        """Tongue and teeth over the cavity, unlit, float32 [h, w, 3]. `skull`: where the head alone has each pixel."""
         face, layers = self._face, self._layers
-        rounded, tongue, speaking = float(np.clip(pose.mouth[2], 0, 1)), float(pose.mouth[7]), pose.speaking
         jaw = face.down * np.float32(0.80 * float(weights[0]) + 0.35 * float(weights[4]))
         raised = face.down * np.float32(tongue * 0.40 * face.half_mouth)
         inside = sample(layers.cavity, skull)
@@ -135,19 +136,45 @@ class MouthView:
         ):
             over = sample(layer, place, border=cv2.BORDER_CONSTANT)
             inside = inside * (1 - over[..., 3:]) + over[..., :3]
-        # Lips keep the light off what is close behind them, the upper lip most.
-        window = 2 * int(0.10 * face.half_mouth) + 1
-        openness = smoothstep((np.asarray(cv2.blur(visible, (window, window)), np.float32) - 0.30) / 0.62)
-        under_lip = smoothstep(below_upper[part] / (0.14 * face.half_mouth))
-        light = (0.62 + 0.38 * openness) * (0.76 + 0.24 * under_lip) * (1 - 0.32 * rounded)
+        return inside
+
+    def _light_inside(self, hole: Float32, below_upper: Float32, inside: Float32, rounded: float) -> Float32:
+        """What the inside is multiplied by, float32 [h, w, 3]: lips keep the light off what is close behind them, the
+        upper lip most, and rounded lips all round."""
+        window = 2 * int(0.10 * self._face.half_mouth) + 1
+        openness = smoothstep((np.asarray(cv2.blur(hole, (window, window)), np.float32) - 0.30) / 0.62)
+        under_lip = smoothstep(below_upper / (0.14 * self._face.half_mouth))
+        light = (0.68 + 0.32 * openness) * (0.80 + 0.20 * under_lip) * (1 - 0.32 * rounded)
         # Light that has been between the lips comes back redder.
-        inside = np.asarray(inside * light[..., None] ** np.array([1.25, 1.15, 0.85]), np.float32)
+        lit = np.stack([light**1.25, light**1.15, light**0.85], -1)
         # The lips' wet inner side, not black, is what surrounds the opening.
-        rim = ((1 - openness) * (0.55 + 0.25 * rounded))[..., None]
-        dark = np.clip(1.6 - 4 * inside.max(-1, keepdims=True), 0, 1)
-        inside = np.asarray(inside + (layers.lining - inside) * rim * dark, np.float32)
-        if face.is_open and speaking < 0.5:
-            # At rest the inside is the photo's own.
-            share = float(smoothstep(speaking / 0.5))
-            inside = inside * np.float32(share) + sample(layers.photo, skull) * np.float32(1 - share)
-        picture[part] += inside * (255 * visible)[..., None]
+        rim = (1 - openness) * (0.55 + 0.25 * rounded)
+        shown = inside * lit
+        dark = np.clip(1.6 - 4 * shown.max(-1), 0, 1)
+        lined = shown + (self._layers.lining - shown) * (rim * dark)[..., None]
+        return np.asarray(lined / np.maximum(inside, 1e-4), np.float32)
+
+
+def _bases(face: Geometry, grid: Grid) -> tuple[Float32, Float32, Float32]:
+    """All fields as the upper lip's layer has them, as the lower lip's has them, and the head's alone: [fields, n]."""
+    head = head_fields(face, grid.x, grid.y)
+    upper, lower = (np.concatenate([face_fields(face, grid.x, grid.y, side), head]) for side in (True, False))
+    return tuple(np.ascontiguousarray(part.reshape(len(part), -1)) for part in (upper, lower, head))  # type: ignore[return-value]
+
+
+def _border_fade(height: int, width: int) -> Float32:
+    """1 inside the rectangle, 0 at its border: [h, w]."""
+    rows = np.minimum(np.arange(height), height - 1 - np.arange(height))[:, None]
+    columns = np.minimum(np.arange(width), width - 1 - np.arange(width))[None]
+    return smoothstep(np.minimum(rows, columns).astype(np.float32) / BORDER_FADE)
+
+
+def _spread(share: Float32) -> Float32:
+    """One channel as three: numpy multiplies [h, w, 3] by [h, w, 1] three numbers at a time."""
+    return np.asarray(cv2.merge([share, share, share]), np.float32)
+
+
+def _lit(texture: Image, where: Float32, share: Float32) -> Float32:
+    """The texture's colours at pixels of the surroundings, times `share`: float32 [h, w, 3], 0..255."""
+    colours = sample(texture, where * np.float32(TEXTURE_SCALE) + _HALF)
+    return np.asarray(cv2.cvtColor(colours, cv2.COLOR_BGRA2BGR), np.uint8) * _spread(share)

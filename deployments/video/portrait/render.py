@@ -10,7 +10,7 @@ from deployments.video.portrait.eye_patches import eyes_of
 from deployments.video.portrait.fields import FACE_FIELDS, face_fields
 from deployments.video.portrait.folds import Folds
 from deployments.video.portrait.geometry import measure
-from deployments.video.portrait.grids import Grid, combine, invert
+from deployments.video.portrait.grids import Grid, Inverter, combine
 from deployments.video.portrait.head_fields import head_fields
 from deployments.video.portrait.look import Look
 from deployments.video.portrait.mouth_view import MouthView
@@ -36,7 +36,7 @@ class Renderer:
         self._face = measure(portrait.texture, portrait.points, portrait.frame_size)
         width, height = portrait.frame_size
         self._grid = Grid.over(0, 0, width, height, STEP)
-        self._places = self._grid.places()
+        self._inverter = Inverter(self._grid, self._grid.places())
         self._basis = self._whole_basis()
         self._glasses = portrait.glasses
         self._eyes = eyes_of(portrait.texture, self._face, portrait.glasses)
@@ -69,7 +69,7 @@ class Renderer:
         for eye in self._eyes:
             self._texture[(*eye.area, slice(0, 3))] = eye.patch(blink, pose.gaze_x, pose.gaze_y, look.gaze)
         field = combine(weights, self._basis).reshape((*self._grid.x.shape, 2))
-        sources = invert(field, self._grid, self._places, ROUNDS) * np.float32(TEXTURE_SCALE) + _HALF
+        sources = self._inverter(field, ROUNDS) * np.float32(TEXTURE_SCALE) + _HALF
         layered = sample(self._texture, self._grid.enlarged(sources))
         frame = self._over_background(layered)
         if np.abs(weights[_MOUTH_FIELDS]).max() > 1e-3:
