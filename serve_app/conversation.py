@@ -13,7 +13,15 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from deployments.contracts import SAMPLES_PER_FRAME, EncodedFrame, Message, ReplyRequest, SpeechRequest, Step
+from deployments.contracts import (
+    FRAMES_PER_SECOND,
+    SAMPLES_PER_FRAME,
+    EncodedFrame,
+    Message,
+    ReplyRequest,
+    SpeechRequest,
+    Step,
+)
 from deployments.errors import AvatarError, BadInput, EngineFailed, TooLarge, Unsupported
 from deployments.llm.language import language_of
 from serve_app.events import Ended, Event, Heard, Media, ReplyText, Speaking, TurnRequest
@@ -78,7 +86,7 @@ class _Turn:
             while (event := await self._out.get()) is not None:
                 self._room.release()
                 if isinstance(event, Media):
-                    self.playback.sent(event.pcm.seconds)
+                    self.playback.sent(len(event.frames) / FRAMES_PER_SECOND)
                 yield event
             await runner
         finally:

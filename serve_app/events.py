@@ -53,9 +53,10 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One fragment of picture with exactly its sound: `pcm` is len(frames)/25 seconds long.
+    """One fragment: picture, and the sound that follows on the last fragment's.
 
-    `filled_seconds` of it are silence that the speech did not ask for: it had run dry.
+    The sound runs up to 80 ms ahead of the picture, and ends with it. `filled_seconds` of it are silence that the
+    speech did not ask for: it had run dry.
     """
 
     frames: tuple[EncodedFrame, ...]

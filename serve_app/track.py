@@ -5,6 +5,10 @@ import soxr
 
 from deployments.contracts import FRAMES_PER_SECOND, HEARING_RATE_HZ, Float32, Pcm
 
+SOUND_LEAD_SECONDS = 0.08
+"""How far the sound of a fragment runs ahead of its picture. Resampling and AAC hold back 75 ms; without the lead a
+player could play only what both tracks have, that much less. The picture's own look-ahead pays for it."""
+
 
 class Track:
     """Speech comes in clause by clause at the voice's rate; out go 16 kHz pieces for the picture and, frame by
@@ -22,6 +26,7 @@ class Track:
         self._hearing = np.zeros(0, np.float32)
         self._samples_in = 0
         self._frames_out = 0
+        self._ear_out = 0
         self._filled: list[tuple[int, int]] = []
 
     @property
@@ -67,18 +72,20 @@ class Track:
         return taken
 
     def take_ear(self, frames: int) -> tuple[Pcm, float]:
-        """The sound of the next `frames` frames, padded with zeros at the very end, and how many seconds of it
-        were filled in."""
-        per_frame = self.rate_hz // FRAMES_PER_SECOND
-        start = self._frames_out * per_frame
+        """The sound that goes with the next `frames` frames, and how many seconds of it were filled in.
+
+        It runs ahead of the picture by up to SOUND_LEAD_SECONDS, as far as there is speech, and is padded with zeros
+        to the last frame's end where there is not.
+        """
         self._frames_out += frames
-        count = frames * per_frame
+        shown = self._frames_out * self.rate_hz // FRAMES_PER_SECOND
+        start, end = self._ear_out, max(shown, min(self._samples_in, shown + round(SOUND_LEAD_SECONDS * self.rate_hz)))
+        self._ear_out = end
         joined = np.concatenate(self._ear) if self._ear else np.zeros(0, np.float32)
-        samples, rest = joined[:count], joined[count:]
+        samples, rest = joined[: end - start], joined[end - start :]
         self._ear = [rest] if len(rest) else []
-        if len(samples) < count:
-            samples = np.pad(samples, (0, count - len(samples)))
-        filled = sum(max(0, min(end, start + count) - max(begin, start)) for begin, end in self._filled)
+        samples = np.pad(samples, (0, end - start - len(samples)))
+        filled = sum(max(0, min(stop, end) - max(begin, start)) for begin, stop in self._filled)
         return Pcm(samples, self.rate_hz), filled / self.rate_hz
 
     def _push(self, samples: Float32) -> None:
