@@ -37,7 +37,7 @@ def run_say(arguments: argparse.Namespace) -> int:
     """Raises AvatarError."""
     with reachable(arguments.url) as client, Spinner("speaking") as spinner:
         spoken = spoken_of(arguments, client)
-        shown = show(client.generate_events(arguments.text, media="mp4", **spoken), spinner)
+        shown = show(client.say_events(arguments.text, media="mp4", **spoken), spinner)
         shown.film.save(arguments.output)
         spinner.note(wrote(shown, arguments.output))
     return 0

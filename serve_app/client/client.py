@@ -29,7 +29,7 @@ class AvatarClient:
 
     >>> from serve_app.client import AvatarClient
     >>> with AvatarClient() as client:
-    ...     film = client.generate("Good morning!", voice="af_heart")
+    ...     film = client.say("Good morning!", voice="af_heart")
     ...     print(film.save("out/morning.mp4"), film.report.reply)
     out/morning.mp4 Good morning!
     """
@@ -129,7 +129,7 @@ class AvatarClient:
         with self._streamed("/conversation", **ask) as answer:
             yield from answer.iter_raw()
 
-    def answer(
+    def talk(
         self,
         audio: Content | None = None,
         *,
@@ -140,17 +140,17 @@ class AvatarClient:
         """One turn as a whole MP4.
 
         >>> with AvatarClient() as client:
-        ...     film = client.answer("question.wav", avatar="astronaut")
+        ...     film = client.talk("question.wav", avatar="astronaut")
         ...     print(film.report.transcript)
         What is the capital of France?
         """
         return self._film("/conversation", asking.conversation(audio, text, history, spoken, format="mp4"))
 
-    def generate(self, text: str, **spoken: Unpack[Spoken]) -> Film:
+    def say(self, text: str, **spoken: Unpack[Spoken]) -> Film:
         """A text, spoken as it is, as a whole MP4."""
         return self._film("/generate", asking.generation(text, spoken, format="mp4"))
 
-    def generate_events(self, text: str, *, media: str = "fmp4", **spoken: Unpack[Spoken]) -> Iterator[TurnEvent]:
+    def say_events(self, text: str, *, media: str = "fmp4", **spoken: Unpack[Spoken]) -> Iterator[TurnEvent]:
         """The same as events while it is made, with `media` as in `converse`."""
         with self._streamed("/generate", **asking.generation(text, spoken, format="events", media=media)) as answer:
             yield from turn_events(answer.iter_lines())

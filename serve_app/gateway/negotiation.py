@@ -22,6 +22,9 @@ class EventMedia(StrEnum):
     NONE = "none"
 
 
+WHOLE_KINDS = ("video/mp4", "video/*", "*/*", "application/json")
+"""JSON too: `curl --json` sets Accept by itself, and who sends JSON to this door still wants the video."""
+
 FORM_PARAMETERS = frozenset({"format", "media"})
 """The query parameters that are read here."""
 
@@ -30,7 +33,7 @@ def form_of(query: str | None, accept: str | None) -> Form:
     """The form to send. `?format=` wins over Accept; without either it is a whole MP4, what saving to a file wants.
 
     Accept: `text/event-stream` is EVENTS, `video/mp4; fragmented=true` or `video/iso.segment` is FMP4, and
-    `video/mp4`, `video/*` or `*/*` is MP4. The highest q wins, the first among equals.
+    what WHOLE_KINDS names is MP4. The highest q wins, the first among equals.
     Raises InvalidField for an unknown format, NotAcceptable where Accept allows none of the three.
     """
     if query is not None:
@@ -71,7 +74,7 @@ def _form(kind: str, parameters: Iterable[str]) -> Form | None:
         return Form.EVENTS
     if kind == "video/iso.segment" or (kind == "video/mp4" and "fragmented=true" in parameters):
         return Form.FMP4
-    return Form.MP4 if kind in ("video/mp4", "video/*", "*/*") else None
+    return Form.MP4 if kind in WHOLE_KINDS else None
 
 
 def _quality(parameters: Iterable[str]) -> float:

@@ -57,7 +57,7 @@ def test_words(avatar: AvatarClient, tmp_path: Path) -> None:
 
 
 def test_a_turn_as_film_fragments_and_events(avatar: AvatarClient, tmp_path: Path) -> None:
-    film = avatar.answer(wav(), voice="af_heart", avatar="astronaut", seed=3)
+    film = avatar.talk(wav(), voice="af_heart", avatar="astronaut", seed=3)
     assert (film.report.transcript, film.report.reply) == (QUESTION, REPLY)
     assert film.save(tmp_path / "deep" / "out.mp4").read_bytes() == film.data
     stream = b"".join(avatar.fragments(text="Hello."))
@@ -77,8 +77,8 @@ def test_a_turn_as_film_fragments_and_events(avatar: AvatarClient, tmp_path: Pat
 
 
 def test_scripts(avatar: AvatarClient) -> None:
-    assert avatar.generate("Good morning to you.", language="en").report.reply == "Good morning to you."
-    last = list(avatar.generate_events("Good morning to you.", media="mp4"))
+    assert avatar.say("Good morning to you.", language="en").report.reply == "Good morning to you."
+    last = list(avatar.say_events("Good morning to you.", media="mp4"))
     assert [event.kind for event in last if isinstance(event, VideoPiece)] == ["mp4"]
 
 
@@ -103,7 +103,7 @@ def test_errors_are_those_of_the_server(avatar: AvatarClient, fakes: FakeStages)
         avatar.transcribe(b"")
     assert caught.value.__notes__[0].startswith("request ")
     with pytest.raises(Unsupported, match="tlh"):
-        avatar.generate("Qapla'!", language="tlh")
+        avatar.say("Qapla'!", language="tlh")
     fakes.errors["reply"] = AtCapacity("Full.", 7)
     with pytest.raises(AtCapacity) as full:
         avatar.chat("Hello.")

@@ -15,6 +15,7 @@ from serve_app.turn_report import TurnReport, report_in
         (None, "", Form.MP4),
         (None, "*/*", Form.MP4),
         (None, "video/mp4", Form.MP4),
+        (None, "application/json", Form.MP4),
         (None, "video/mp4;fragmented=true", Form.FMP4),
         (None, "video/mp4; fragmented=TRUE; q=0.9, text/event-stream; q=0.5", Form.FMP4),
         (None, "video/mp4;q=0.2, text/event-stream", Form.EVENTS),

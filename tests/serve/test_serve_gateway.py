@@ -65,7 +65,7 @@ def _short_folder() -> Path:
 def test_a_turn_passes_through_serve(served: tuple[str, object]) -> None:
     with AvatarClient(served[0]) as client:
         assert client.health().ok
-        film = client.answer(wav())
+        film = client.talk(wav())
         assert film.report.transcript == "What is the capital of France?"
         assert report_in(b"".join(client.fragments(text="Hello."))) is not None
         assert "".join(client.chat_stream("Hello.")).startswith("Well, that is Paris")
@@ -99,9 +99,9 @@ def test_a_stream_that_fails_half_way_is_cut(served: tuple[str, object]) -> None
     script = "Here is a first sentence that can be spoken. And this one will explode."
     with AvatarClient(served[0]) as client:
         with pytest.raises(EngineFailed, match="The voice engine failed"):
-            list(client.generate_events(script))
+            list(client.say_events(script))
         with pytest.raises(EngineFailed, match="The voice engine failed"):
-            client.generate(script)
+            client.say(script)
     with (
         httpx.stream("POST", f"{served[0]}/generate?format=fmp4", json={"text": script}) as answer,
         pytest.raises(httpx.RemoteProtocolError),
