@@ -28,10 +28,10 @@ class PortraitSettings(BaseModel):
     frame_height: int = Field(578, ge=128, le=1280, description="Height of the video in pixels, even.")
     threads: int = Field(1, ge=1, le=16, description="Threads of the mouth network, the face finder and OpenCV.")
     renderers_kept: int = Field(
-        8, ge=1, le=256, description="Avatars kept ready to draw, about 15 MB each; the least recently used one goes."
+        8, ge=1, le=256, description="Avatars kept ready to draw, about 20 MB each; the least recently used one goes."
     )
     warm_avatars: tuple[str, ...] = Field(
-        ("grace_hopper",), description="Built-in avatars that are made ready before the first request."
+        ("grace_hopper", "astronaut"), description="Built-in avatars that are made ready before the first request."
     )
     encoding: EncodingSettings = Field(EncodingSettings(), description="How pictures are compressed.")
     motion: MotionSettings = Field(MotionSettings(), description="How lively the face is.")

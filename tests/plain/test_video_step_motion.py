@@ -128,11 +128,7 @@ def test_silence_teaches_loudness_nothing() -> None:
     assert loudness == Loudness() and loudness.level(-90.0) == 0
 
 
-def test_pressed_lips_are_shut_and_a_closed_gate_rests_the_mouth() -> None:
-    pressed = VOWEL.copy()
-    pressed[5] = 0.95
-    assert shaped(pressed, 1.0, 1.0)[0] == 0
-    assert shaped(VOWEL, 1.0, 1.0)[0] > shaped(VOWEL, 0.3, 1.0)[0] > 0
+def test_loudness_opens_the_mouth_and_a_closed_gate_rests_it() -> None:
+    loud, soft = shaped(VOWEL, 1.0, 1.0), shaped(VOWEL, 0.3, 1.0)
+    assert loud[0] > soft[0] > 0 and np.array_equal(loud[1:], VOWEL[1:])
     assert not shaped(VOWEL, 1.0, 0.0).any()
-    assert shaped(-VOWEL, 1.0, 1.0)[1] < 0, "only widening may be negative"
-    assert (np.delete(shaped(-VOWEL, 1.0, 1.0), 1) >= 0).all()

@@ -17,7 +17,7 @@ from deployments.video.encoding import GROUP_FRAMES, GroupEncoder
 from deployments.video.grid import GROUP_SAMPLES, frames_in, groups_ready
 from deployments.video.portrait.level import frame_decibels
 from deployments.video.portrait.motion import Sound
-from deployments.video.portrait.mouth import MODELS, MouthNet
+from deployments.video.portrait.mouth import MODEL, MouthNet
 from deployments.video.portrait.portrait import Portrait, prepare
 from deployments.video.portrait.pose import Pose
 from deployments.video.portrait.render import Renderer
@@ -189,5 +189,5 @@ def _window(state: StreamState, start: int, length: int) -> Float32:
 def _configuration(settings: PortraitSettings) -> bytes:
     """Stands for all that shows in the frames of a stream besides photo, audio, seed and quality."""
     shown = settings.model_dump_json(exclude={"renderers_kept", "warm_avatars"})
-    network = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(MODELS.glob("a2m_*"))]
-    return digest(" ".join([shown, *network]))
+    network = hashlib.sha256(MODEL.read_bytes()).hexdigest()
+    return digest(f"{shown} {network}")
