@@ -22,8 +22,3 @@ class Repetition:
         self._open = False
         held, self._held = self._held, ""
         return start[len(self._said) :] if start.startswith(self._said) else held
-
-    def end(self) -> str:
-        """What is still held, a repetition begun and not finished: nothing new, so it goes."""
-        self._held, self._open = "", False
-        return ""
