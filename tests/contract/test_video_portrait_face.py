@@ -186,6 +186,23 @@ def test_the_background_stays(name: str, values: dict[str, float]) -> None:
 
 
 @both
+def test_what_is_behind_the_person_stands_still(name: str) -> None:
+    """Away from the person's outline no pixel changes, however the head turns."""
+    outside = np.asarray(cv2.distanceTransform((portrait(name).matte == 0).astype(np.uint8), cv2.DIST_L2, 5)) > 8
+    assert outside.mean() > 0.1
+    for turned_head in (pose(yaw=0.06), pose(yaw=-0.06, roll=-0.02), pose(pitch=0.04, zoom=0.01)):
+        assert difference(name, turned_head, REST)[outside].max() <= 1
+
+
+@both
+def test_a_black_and_white_photo_stays_so(name: str) -> None:
+    gray = np.asarray(cv2.cvtColor(cv2.cvtColor(photo(name), cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
+    frame = Renderer(prepare(gray)).render(pose(open=0.35, tongue=0.5, blink=0.6, speaking=1)).astype(int)
+    colour = frame.max(-1) - frame.min(-1)
+    assert colour.max() <= 24 and (colour > 8).mean() < 0.005
+
+
+@both
 def test_mouth_movements_spare_the_eyes_and_eye_movements_the_mouth(name: str) -> None:
     eyes = int(portrait(name).points[[33, 263], 1].mean())
     talking = difference(name, pose(open=0.3, wide=0.1, speaking=1), pose(speaking=1))

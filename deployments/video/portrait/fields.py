@@ -50,8 +50,8 @@ def place(face: Geometry, x_frame: Float32, y_frame: Float32, upper: bool) -> Pl
     t = x / np.float32(a)
     inside = np.clip(1 - np.abs(t) ** 2.2, 0, None).astype(np.float32)
     side = np.where(x < 0, face.cheek_right, face.cheek_left)
-    narrow = 1 - smoothstep((np.abs(x) - a) / np.maximum(1.02 * side - a, 1))
-    wide = 1 - smoothstep((np.abs(x) - 0.9 * a) / np.maximum(1.25 * side - 0.9 * a, 1))
+    narrow = 1 - smoothstep((np.abs(x) - a) / np.maximum(1.00 * side - a, 1))
+    wide = 1 - smoothstep((np.abs(x) - 0.9 * a) / np.maximum(1.04 * side - 0.9 * a, 1))
     cheek = narrow + (wide - narrow) * smoothstep(np.maximum(y, 0) / face.chin_depth)
     vertical = bell(np.minimum(y, 0), 0.85 * face.nose_gap) * bell(np.maximum(y, 0), 0.75 * face.chin_depth)
     return Place(

@@ -12,7 +12,7 @@ from deployments.video.sampling import blurred, resized
 WORK_SHRINK = 2
 """The cut is made at the frame's size over this; its edge is refined at the frame's size."""
 ROUNDS = 4
-RIM = 3
+RIM = 4
 """Frame pixels by which the person is taken wider than the cut, so that no hair is left standing behind."""
 FEATHER = 6
 """Frame pixels over which the rim fades into the background."""

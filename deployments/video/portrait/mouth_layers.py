@@ -83,7 +83,9 @@ def _upper_teeth(
     """`below`: how far under the seam, frame pixels."""
     a = face.half_mouth
     arch = _arch(t, UPPER_WIDTHS, look.teeth_variety, generator)
-    edge = a * (UPPER_EDGE - 0.065 * t**2 - 0.018 * arch.scallop + arch.drop)
+    # A smile lifts the lip off them.
+    reach = UPPER_EDGE + 0.30 * float(np.clip(face.smile, 0, 0.2))
+    edge = a * (reach - 0.065 * t**2 - 0.018 * arch.scallop + arch.drop)
     height = edge - below
     cover = smoothstep((height + 0.5) / 1.2) * smoothstep((0.60 * a - height) / (0.10 * a))
     cover = cover * smoothstep((0.95 - np.abs(t)) / 0.14)

@@ -62,7 +62,8 @@ class MouthView:
         self._corner = np.zeros((*self._inner.x.shape, 2), np.float32) + np.array([wide_left, wide_top], np.float32)
         self._shape = (*wide.x.shape, 2)
         self._upper, self._lower, self._head = _bases(face, wide)
-        shades = shading_maps(face, self._inner.x, self._inner.y) * np.float32(look.shading)
+        tones = measure_tones(texture, face)
+        shades = shading_maps(face, self._inner.x, self._inner.y) * np.float32(look.shading * tones.headroom)
         self._shades = np.ascontiguousarray(shades.reshape(len(shades), -1))
         x, y = np.meshgrid(
             np.arange(wide.left, wide.right, dtype=np.float32), np.arange(wide.top, wide.bottom, dtype=np.float32)
@@ -72,7 +73,7 @@ class MouthView:
         self._from_upper = (down - face.seam_upper(along)).astype(np.float32)
         across = np.abs(along) / np.float32(face.half_mouth)
         self._from_lower = np.dstack([down - face.seam_lower(along), across]).astype(np.float32)
-        self._layers = paint(texture, face, measure_tones(texture, face), look, x, y)
+        self._layers = paint(texture, face, tones, look, x, y)
         self._fade = _border_fade(bottom - top, right - left)
         self._rest = _spread(1 - self._fade)
 
@@ -148,7 +149,7 @@ class MouthView:
         # Light that has been between the lips comes back redder.
         lit = np.stack([light**1.25, light**1.15, light**0.85], -1)
         # The lips' wet inner side, not black, is what surrounds the opening.
-        rim = (1 - openness) * (0.55 + 0.25 * rounded)
+        rim = (1 - openness) * (0.80 + 0.10 * rounded)
         shown = inside * lit
         dark = np.clip(1.6 - 4 * shown.max(-1), 0, 1)
         lined = shown + (self._layers.lining - shown) * (rim * dark)[..., None]

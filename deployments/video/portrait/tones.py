@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from deployments.contracts import Float32, Image
 from deployments.video.faces import indices as at
+from deployments.video.portrait.curves import smoothstep
 from deployments.video.portrait.geometry import Geometry
 from deployments.video.sampling import gray, luminance, resized
 
@@ -32,6 +33,11 @@ class Tones:
     chroma: float
     slope: float
     seed: int
+
+    @property
+    def headroom(self) -> float:
+        """How much shading the skin can take, 1 or less: in an overexposed photo it would show as grey stains."""
+        return 1 - 0.8 * float(smoothstep((self.bright - 0.88) / 0.10))
 
 
 def _mask(frame: Image, polygon: Float32) -> npt.NDArray[np.bool_]:
@@ -93,7 +99,7 @@ def measure_tones(texture: Image, face: Geometry) -> Tones:
         tongue=tinted((0.34, 0.36, 0.66), 0.5, 0.86 * dim),
         gum=tinted((0.30, 0.30, 0.56), 0.5, 0.80 * dim),
         dark=tinted((0.060, 0.060, 0.125), 0.5, dim),
-        lining=_lips(frame, face) * np.float32(0.42),
+        lining=_lips(frame, face) * np.array([0.44, 0.44, 0.54], np.float32),
         chroma=chroma,
         slope=_light_slope(frame, face),
         seed=zlib.crc32(texture.tobytes()),
