@@ -70,7 +70,9 @@ def test_the_head_moves_more_in_speech_and_never_stands_still() -> None:
         assert spread(speech, name) > 1.8 * spread(silence, name) > 0
     assert np.degrees(max(abs(pose.yaw) for pose in speech)) < 6
     steps = np.abs(np.diff([pose.yaw for pose in speech]))
-    assert np.degrees(steps.max()) < 0.6, "no jerks"
+    assert np.degrees(steps.max()) < 0.8, (
+        "no jerks: people turn at up to 40 degrees a second, calm ones at half of that"
+    )
 
 
 def test_the_eyes_are_on_the_camera_most_of_the_time() -> None:

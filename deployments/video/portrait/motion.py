@@ -63,7 +63,7 @@ class Motion:
     def advance(self, settings: MotionSettings, seed: int, frame: int, sound: Sound, rest: float) -> Pose:
         """The pose of `frame`. `rest`: 0 in mid-stream, rising to 1 at the last frame of a stream that ends."""
         phrase_ended = self._listen(sound)
-        self.head.advance(seed, frame, sound.level, self.activity, phrase_ended)
+        self.head.advance(seed, frame, sound.level, self.activity * self.gate, phrase_ended)
         lid = self.blink.advance(seed, frame, phrase_ended, settings.blink_gap)
         across, up = self.gaze.advance(seed, frame, self.activity)
         stress = max(0.0, sound.level - self.slow_level - 0.12) * 1.65
