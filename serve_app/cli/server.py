@@ -40,8 +40,10 @@ class Server:
         self.host, self.port = str(options.get("host", "127.0.0.1")), int(options.get("port", 8000))
         require_key(self.host)
         self._folder = tempfile.TemporaryDirectory(prefix="avatar-")
-        self._ray_folder = Path(tempfile.gettempdir()) / f"avatar-ray-{os.getuid()}"
+        own = Path(tempfile.gettempdir()) / f"avatar-ray-{os.getuid()}"
+        self._ray_folder = Path(os.environ.get("RAY_TMPDIR") or own)
         self.log = self._ray_folder / f"serve-{self.port}.log"
+        self._started_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -60,18 +62,19 @@ class Server:
     def metrics_addresses(self) -> list[str]:
         """Where Prometheus finds Ray's metrics and ours, once Ray has written it down."""
         file = self._ray_folder / "ray" / "prom_metrics_service_discovery.json"
-        if not file.exists():
-            return []
+        if not file.exists() or file.stat().st_mtime < self._started_at:
+            return []  # none, or an earlier application's
         return [f"http://{target}/metrics" for group in json.loads(file.read_text()) for target in group["targets"]]
 
     def start(self) -> None:
         """Raises BadInput where the port is taken."""
         if port_taken(self.host, self.port):
             raise BadInput(f"Port {self.port} is in use. Stop what uses it, or choose another: --port {self.port + 1}")
-        self._ray_folder.mkdir(mode=0o700, exist_ok=True)
+        self._ray_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = Path(self._folder.name) / "serve_config.yaml"
         config.write_text(yaml.safe_dump(self._config, allow_unicode=True, sort_keys=False))
         program = str(Path(sys.executable).with_name("serve"))
+        self._started_at = time.time()
         with self.log.open("wb") as log:
             # a session of its own: Ctrl-C reaches the child through `stop` alone, once
             self._child = subprocess.Popen(

@@ -1,5 +1,7 @@
 """One turn through the conversation and out by the form that the client asked for."""
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -7,12 +9,15 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from deployments.errors import AvatarError, Cancelled
 from serve_app.conversation import converse
-from serve_app.events import Event, TurnRequest
+from serve_app.events import Ended, Event, Media, TurnRequest
 from serve_app.gateway.context import DoorContext
 from serve_app.gateway.negotiation import EventMedia, Form, event_media_of, form_of
 from serve_app.gateway.rendering import Rendering, server_timing
 from serve_app.gateway.streaming import StreamedAnswer, unless_hung_up
+
+logger = logging.getLogger("ray.serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,23 @@ async def answer_turn(request: Request, context: DoorContext, turn: TurnRequest,
 
 
 async def _admitted(context: DoorContext, turn: TurnRequest) -> AsyncGenerator[Event, None]:
+    """The turn's events, counted and logged, while it holds a place."""
+    meter = context.meter
+    begun = False
     with context.admission.place():
-        async with aclosing(converse(turn, context.stages, context.conversation)) as events:
-            async for event in events:
-                yield event
+        try:
+            async with aclosing(converse(turn, context.stages, context.conversation)) as events:
+                async for event in events:
+                    if isinstance(event, Media) and not begun:
+                        begun = True
+                        meter.first_media(event.at_seconds)
+                    elif isinstance(event, Ended):
+                        meter.turn_ended(event)
+                        logger.info("turn %s: %.1f s of video, %s", turn.turn_id, event.media_seconds, event.timings)
+                    yield event
+        except Exception as error:
+            meter.turn_failed(error.code if isinstance(error, AvatarError) else AvatarError.code)
+            raise
+        except (GeneratorExit, asyncio.CancelledError):
+            meter.turn_failed(Cancelled.code)
+            raise

@@ -26,6 +26,7 @@ from serve_app.gateway.errors_table import Endpoint, answer_http_exception, guar
 from serve_app.gateway.generate import GenerateDoor
 from serve_app.gateway.health import HealthDoor
 from serve_app.gateway.ids import HEADER, RequestIds
+from serve_app.gateway.meter import Meter, Uncounted
 from serve_app.gateway.settings import GatewaySettings
 from serve_app.gateway.transcribe import TranscribeDoor
 from serve_app.gateway.voices import VoicesDoor
@@ -39,15 +40,18 @@ def create_app(
     store: Store,
     settings: GatewaySettings,
     conversation: ConversationSettings,
+    meter: Meter | None = None,
     echo_request_id: bool = True,
 ) -> Starlette:
-    """`echo_request_id` is False where a proxy in front adds the header by itself, as Serve's does."""
+    """`meter` None counts nothing. `echo_request_id` is False where a proxy in front, as Serve's, adds the header."""
+    meter = meter or Uncounted()
     context = DoorContext(
         stages=stages,
         settings=settings,
         conversation=conversation,
         catalogue=Catalogue(stages, store, settings, conversation.languages),
-        admission=Admission(settings.max_turns, settings.retry_after_seconds),
+        admission=Admission(settings.max_turns, settings.retry_after_seconds, meter.at_work),
+        meter=meter,
     )
     key = settings.api_key.get_secret_value() if settings.api_key else None
     middleware = [
@@ -74,7 +78,7 @@ def _routes(context: DoorContext) -> list[Route]:
     avatars, voices = AvatarsDoor(context), VoicesDoor(context)
 
     def door(path: str, method: str, endpoint: Endpoint) -> Route:
-        return Route(path, guarded(endpoint), methods=[method])
+        return Route(path, guarded(endpoint, context.meter), methods=[method])
 
     return [
         door("/", "GET", health.index),
@@ -83,28 +87,28 @@ def _routes(context: DoorContext) -> list[Route]:
         door("/chat", "POST", ChatDoor(context).chat),
         door("/conversation", "POST", ConversationDoor(context).converse),
         door("/generate", "POST", GenerateDoor(context).generate),
-        *_collection("avatars", avatars),
+        *_collection("avatars", avatars, context.meter),
         door("/v1/avatars/{id}/portrait", "GET", avatars.portrait),
-        *_collection("voices", voices),
+        *_collection("voices", voices, context.meter),
     ]
 
 
-def _collection(noun: str, doors: AvatarsDoor | VoicesDoor) -> list[Route]:
+def _collection(noun: str, doors: AvatarsDoor | VoicesDoor, meter: Meter) -> list[Route]:
     """One route a path with all its methods, so that a wrong method is told all the right ones."""
     many: dict[str, Endpoint] = {"GET": doors.list, "POST": doors.add}
     one: dict[str, Endpoint] = {"GET": doors.get, "DELETE": doors.delete}
     return [
-        Route(f"/v1/{noun}", _by_method(many), methods=list(many)),
-        Route(f"/v1/{noun}/{{id}}", _by_method(one), methods=list(one)),
+        Route(f"/v1/{noun}", _by_method(many, meter), methods=list(many)),
+        Route(f"/v1/{noun}/{{id}}", _by_method(one, meter), methods=list(one)),
     ]
 
 
-def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
+def _by_method(endpoints: dict[str, Endpoint], meter: Meter) -> Endpoint:
     async def answer(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
         return await endpoints[method](request)
 
-    return guarded(answer)
+    return guarded(answer, meter)
 
 
 def _sweeping(

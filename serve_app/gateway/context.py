@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from serve_app.conversation import ConversationSettings
 from serve_app.gateway.admission import Admission
 from serve_app.gateway.catalogue import Catalogue
+from serve_app.gateway.meter import Meter
 from serve_app.gateway.settings import GatewaySettings
 from serve_app.stages import Stages
 
@@ -18,3 +19,4 @@ class DoorContext:
     conversation: ConversationSettings
     catalogue: Catalogue
     admission: Admission
+    meter: Meter

@@ -12,6 +12,7 @@ from deployments.store.settings import StoreSettings
 from deployments.store.store import Store
 from serve_app.conversation import ConversationSettings
 from serve_app.gateway.asgi import create_app
+from serve_app.gateway.metrics import ServeMeter
 from serve_app.gateway.settings import GatewaySettings
 from serve_app.serve_stages import ServeStages, StageLimits
 
@@ -39,7 +40,9 @@ class Gateway:
 
     def __serve_build_asgi_app__(self) -> Starlette:
         # Serve's proxy adds X-Request-ID to each answer by itself
-        return create_app(self._stages, self._store, self._settings, self._conversation, echo_request_id=False)
+        return create_app(
+            self._stages, self._store, self._settings, self._conversation, meter=ServeMeter(), echo_request_id=False
+        )
 
 
 def with_environment_key(settings: GatewaySettings) -> GatewaySettings:

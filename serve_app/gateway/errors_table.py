@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from deployments.errors import AtCapacity, AvatarError, BadInput, Cancelled, Unsupported
+from serve_app.gateway.meter import Meter
 
 logger = logging.getLogger("ray.serve")
 
@@ -96,14 +97,16 @@ def answer_to(error: BaseException, request_id: str) -> Answer:
     )
 
 
-def guarded(endpoint: Endpoint) -> Endpoint:
+def guarded(endpoint: Endpoint, meter: Meter) -> Endpoint:
     """The endpoint, with every error that it raises before its answer begins turned into its answer."""
 
     async def answer(request: Request) -> Response:
         try:
             return await endpoint(request)
         except Exception as error:
-            return answer_to(error, request_id_of(request)).response()
+            said = answer_to(error, request_id_of(request))
+            meter.refused(said.code)
+            return said.response()
 
     return answer
 

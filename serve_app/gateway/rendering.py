@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 
-from deployments.contracts import EncodedFrame, Pcm
+from deployments.contracts import FRAMES_PER_SECOND, EncodedFrame, Pcm
 from serve_app.events import Ended, Event, Heard, Media, ReplyText, Speaking
 from serve_app.gateway.errors_table import answer_to
 from serve_app.gateway.negotiation import EventMedia
@@ -162,4 +162,4 @@ def _media(kind: str, data: bytes, media_type: str = "video/mp4") -> bytes:
 
 
 def _progress(event: Media) -> bytes:
-    return sse("progress", {"seconds": round(event.pcm.seconds, 3), "at_seconds": round(event.at_seconds, 3)})
+    return sse("progress", {"seconds": len(event.frames) / FRAMES_PER_SECOND, "at_seconds": round(event.at_seconds, 3)})

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -20,8 +21,16 @@ from serve_app.turn_report import report_in
 from tests.door.conftest import wav
 
 
+class Served(NamedTuple):
+    """A running application: its address, its process and what that has printed."""
+
+    url: str
+    child: "subprocess.Popen[str]"
+    printed: list[str]
+
+
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -44,12 +53,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, "sub
         env={**os.environ, "RAY_TMPDIR": str(_short_folder())},
     )
     assert child.stdout is not None
+    printed: list[str] = []
     for line in child.stdout:
+        printed.append(line)
         if "Ctrl-C" in line:
             break
     assert child.poll() is None, "the application did not start"
     try:
-        yield f"http://127.0.0.1:{port}", child
+        yield Served(f"http://127.0.0.1:{port}", child, printed)
     finally:
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
@@ -62,8 +73,8 @@ def _short_folder() -> Path:
     return folder
 
 
-def test_a_turn_passes_through_serve(served: tuple[str, object]) -> None:
-    with AvatarClient(served[0]) as client:
+def test_a_turn_passes_through_serve(served: Served) -> None:
+    with AvatarClient(served.url) as client:
         assert client.health().ok
         film = client.talk(wav())
         assert film.report.transcript == "What is the capital of France?"
@@ -71,20 +82,20 @@ def test_a_turn_passes_through_serve(served: tuple[str, object]) -> None:
         assert "".join(client.chat_stream("Hello.")).startswith("Well, that is Paris")
 
 
-def test_ids_are_echoed_once(served: tuple[str, object]) -> None:
-    answer = httpx.get(f"{served[0]}/", headers={"X-Request-ID": "mine-1"})
+def test_ids_are_echoed_once(served: Served) -> None:
+    answer = httpx.get(f"{served.url}/", headers={"X-Request-ID": "mine-1"})
     assert answer.headers.get_list("x-request-id") == ["mine-1"]
-    missing = httpx.get(f"{served[0]}/nowhere")
+    missing = httpx.get(f"{served.url}/nowhere")
     assert missing.headers.get_list("x-request-id") == [missing.json()["error"]["request_id"]]
 
 
-def test_hanging_up_frees_the_place(served: tuple[str, object]) -> None:
+def test_hanging_up_frees_the_place(served: Served) -> None:
     def turns() -> int:
-        return int(httpx.get(f"{served[0]}/health").json()["turns"]["now"])
+        return int(httpx.get(f"{served.url}/health").json()["turns"]["now"])
 
     audio = {"content": wav(), "headers": {"Content-Type": "audio/wav"}}
     for query, patience in (("format=fmp4", 20.0), ("format=events", 20.0), ("format=mp4", 0.8)):
-        ask = httpx.stream("POST", f"{served[0]}/conversation?{query}", timeout=patience, **audio)
+        ask = httpx.stream("POST", f"{served.url}/conversation?{query}", timeout=patience, **audio)
         with contextlib.suppress(httpx.ReadTimeout), ask as answer:  # a whole MP4 lets us wait; streams are left
             parts = answer.iter_raw()  # kept: a forgotten iterator hangs up by itself
             next(parts)
@@ -95,24 +106,35 @@ def test_hanging_up_frees_the_place(served: tuple[str, object]) -> None:
         assert turns() == 0
 
 
-def test_a_stream_that_fails_half_way_is_cut(served: tuple[str, object]) -> None:
+def test_a_stream_that_fails_half_way_is_cut(served: Served) -> None:
     script = "Here is a first sentence that can be spoken. And this one will explode."
-    with AvatarClient(served[0]) as client:
+    with AvatarClient(served.url) as client:
         with pytest.raises(EngineFailed, match="The voice engine failed"):
             list(client.say_events(script))
         with pytest.raises(EngineFailed, match="The voice engine failed"):
             client.say(script)
     with (
-        httpx.stream("POST", f"{served[0]}/generate?format=fmp4", json={"text": script}) as answer,
+        httpx.stream("POST", f"{served.url}/generate?format=fmp4", json={"text": script}) as answer,
         pytest.raises(httpx.RemoteProtocolError),
     ):
         assert answer.status_code == 200
         answer.read()
 
 
-def test_ctrl_c_ends_everything(served: tuple[str, "subprocess.Popen[str]"]) -> None:
-    url, child = served
-    child.send_signal(signal.SIGINT)
-    assert child.wait(60) == 0
+def test_the_gateways_metrics_are_exported(served: Served) -> None:
+    addresses = [line.split()[1] for line in served.printed if line.startswith("Metrics")]
+    wanted = {"ray_avatar_turn_seconds_count", "ray_avatar_gateway_places_taken", "ray_avatar_turn_failures_total"}
+    deadline = time.monotonic() + 40
+    while wanted and time.monotonic() < deadline:
+        exported = "".join(httpx.get(address, timeout=10).text for address in addresses)
+        assert addresses
+        wanted = {name for name in wanted if f"{name}{{" not in exported}
+        time.sleep(1)
+    assert not wanted
+
+
+def test_ctrl_c_ends_everything(served: Served) -> None:
+    served.child.send_signal(signal.SIGINT)
+    assert served.child.wait(60) == 0
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{url}/health")
+        httpx.get(f"{served.url}/health")

@@ -1,0 +1,41 @@
+"""What the gateway counts. The doors know this much of it; `metrics.py` tells Prometheus, tests look on."""
+
+from typing import Protocol
+
+from serve_app.events import Ended
+
+
+class Meter(Protocol):
+    """All times in seconds."""
+
+    def at_work(self, places: int) -> None:
+        """So many places are taken now."""
+        ...
+
+    def first_media(self, seconds: float) -> None:
+        """A turn has made its first fragment with speech and picture."""
+        ...
+
+    def turn_ended(self, ended: Ended) -> None: ...
+
+    def turn_failed(self, code: str) -> None:
+        """A turn ended in a typed error, `internal_error` for one that nobody foresaw, or `cancelled` by hanging up."""
+        ...
+
+    def refused(self, code: str) -> None:
+        """A request was answered with an error."""
+        ...
+
+
+class Uncounted:
+    """Counts nothing. Implements `Meter`."""
+
+    def at_work(self, places: int) -> None: ...
+
+    def first_media(self, seconds: float) -> None: ...
+
+    def turn_ended(self, ended: Ended) -> None: ...
+
+    def turn_failed(self, code: str) -> None: ...
+
+    def refused(self, code: str) -> None: ...

@@ -1,0 +1,82 @@
+"""What the gateway counts: turns, their first media, their ends good and bad, and refusals."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from deployments.errors import EngineFailed
+from deployments.store.store import Store
+from serve_app.conversation import ConversationSettings
+from serve_app.events import Ended
+from serve_app.gateway.asgi import create_app
+from serve_app.gateway.settings import GatewaySettings
+from tests.door.door_stages import DoorStages
+
+
+@dataclass
+class Notes:
+    """Implements `serve_app.gateway.meter.Meter`."""
+
+    places: list[int] = field(default_factory=list)
+    firsts: list[float] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+    def at_work(self, places: int) -> None:
+        self.places.append(places)
+
+    def first_media(self, seconds: float) -> None:
+        self.firsts.append(seconds)
+
+    def turn_ended(self, ended: Ended) -> None:
+        self.ended.append(ended)
+
+    def turn_failed(self, code: str) -> None:
+        self.failed.append(code)
+
+    def refused(self, code: str) -> None:
+        self.refusals.append(code)
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes()
+
+
+@pytest.fixture
+def door(stages: DoorStages, store: Store, settings: GatewaySettings, notes: Notes) -> httpx.AsyncClient:
+    app = create_app(stages, store, settings, ConversationSettings(), meter=notes)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door")
+
+
+@pytest.mark.parametrize("form", ["mp4", "fmp4", "events"])
+async def test_a_turn_is_counted_once(door: httpx.AsyncClient, notes: Notes, form: str) -> None:
+    assert (await door.post(f"/generate?format={form}", json={"text": "Hello there."})).status_code == 200
+    assert (len(notes.firsts), len(notes.ended), notes.failed, notes.refusals) == (1, 1, [], [])
+    assert notes.places == [1, 0]
+    assert notes.ended[0].media_seconds > 0
+
+
+async def test_failures_and_refusals_have_their_codes(
+    door: httpx.AsyncClient, notes: Notes, stages: DoorStages
+) -> None:
+    assert (await door.post("/generate", json={"text": "Hi.", "voice": "nobody"})).status_code == 404
+    stages.fail["tts"] = EngineFailed("broken")
+    assert (await door.post("/generate", json={"text": "Hi."})).status_code == 502
+    stages.fail["tts"] = ZeroDivisionError()
+    assert (await door.post("/generate", json={"text": "Hi."})).status_code == 500
+    assert notes.refusals == ["not_found", "engine_failed", "internal_error"]
+    assert notes.failed == ["engine_failed", "internal_error"]
+    assert notes.places[-1] == 0
+
+
+async def test_hanging_up_is_counted(door: httpx.AsyncClient, notes: Notes, stages: DoorStages) -> None:
+    stages.gate = asyncio.Event()
+    asking = asyncio.create_task(door.post("/conversation", json={"text": "Hello."}))
+    await asyncio.wait_for(stages.at_gate.wait(), 5)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert (notes.failed, notes.places) == (["cancelled"], [1, 0])
