@@ -71,7 +71,7 @@ def place(face: Geometry, x_frame: Float32, y_frame: Float32, upper: bool) -> Pl
 def _open(face: Geometry, p: Place) -> Vector:
     """The jaw drops: the chin goes with it, the cheeks stretch, the neck stays. The upper lip rises a little."""
     falling = smoothstep((p.y + 0.85 * face.nose_gap) / (0.85 * face.nose_gap + 0.85 * face.chin_depth))
-    neck = 1 - smoothstep((p.y - face.chin_depth) / face.chin_depth)
+    neck = 1 - smoothstep((p.y - face.chin_depth) / (0.72 * face.chin_depth))
     if p.upper:
         return 0.0, 0.87 * falling * (1 - p.window) * p.cheek * neck - 0.13 * p.plateau * bell(p.y, face.nose_gap)
     stretch = 1 - 0.10 * smoothstep(p.y / face.chin_depth)

@@ -145,7 +145,7 @@ class MouthView:
         window = 2 * int(0.10 * self._face.half_mouth) + 1
         openness = smoothstep((np.asarray(cv2.blur(hole, (window, window)), np.float32) - 0.30) / 0.62)
         under_lip = smoothstep(below_upper / (0.14 * self._face.half_mouth))
-        light = (0.68 + 0.32 * openness) * (0.80 + 0.20 * under_lip) * (1 - 0.32 * rounded)
+        light = (0.48 + 0.52 * openness) * (0.82 + 0.18 * under_lip) * (1 - 0.32 * rounded)
         # Light that has been between the lips comes back redder.
         lit = np.stack([light**1.25, light**1.15, light**0.85], -1)
         # The lips' wet inner side, not black, is what surrounds the opening.
