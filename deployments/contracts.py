@@ -171,6 +171,10 @@ class Synthesizer(Protocol):
         """
         ...
 
+    def voices(self) -> list[dict[str, object]]:
+        """The voices that come with it: each an `id`, `name`, `language`, `gender`, `kind` and `default`."""
+        ...
+
 
 # --- showing -----------------------------------------------------------------------------------------------
 

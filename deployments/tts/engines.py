@@ -1,0 +1,35 @@
+"""The engines of the speaking stage by name."""
+
+from collections.abc import Callable
+
+from deployments.contracts import Synthesizer
+from deployments.tts.settings import TtsSettings
+from deployments.weights.resolver import require
+from deployments.weights.settings import WeightsSettings
+
+
+def build_engine(settings: TtsSettings, weights: WeightsSettings, load: Callable[[str], bytes]) -> Synthesizer:
+    """The configured engine, loaded and warm. `load` gives the enrolment blob of an uploaded voice by its id.
+
+    Raises WeightsMissing, with the remedy, for the model and for espeak-ng.
+    """
+    match settings.engine:
+        case "kokoro":
+            from deployments.tts.espeak import open_espeak
+            from deployments.tts.kokoro import KokoroSynthesizer
+            from deployments.tts.kokoro_network import build_network
+            from deployments.tts.matching import Matcher
+            from deployments.tts.phonemes import Phonemizer
+
+            folder = require(settings.kokoro.weights, weights)
+            phonemizer = Phonemizer(open_espeak(settings.espeak))
+            engine = KokoroSynthesizer(
+                settings,
+                build_network(settings.kokoro, folder),
+                phonemizer,
+                lambda: Matcher(settings.match, require(settings.match.weights, weights)),
+                load,
+            )
+            if settings.warm_up:
+                engine.warm_up()
+            return engine

@@ -1,0 +1,94 @@
+"""Settings of the speaking stage."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PauseSettings(_Settings):
+    """Silence around a clause, in seconds. Clauses are played one after the other without a gap of their own."""
+
+    lead_seconds: float = Field(0.03, ge=0, le=1, description="Kept before the first sound of a clause.")
+    tail_seconds: float = Field(0.08, ge=0, le=1, description="After the last sound where no punctuation follows.")
+    comma_seconds: float = Field(0.16, ge=0, le=2, description="After a comma, a dash or a Chinese enumeration comma.")
+    colon_seconds: float = Field(0.24, ge=0, le=2, description="After a colon or semicolon.")
+    sentence_seconds: float = Field(0.38, ge=0, le=2, description="After a full stop, question or exclamation mark.")
+    fade_seconds: float = Field(0.005, ge=0, le=0.05, description="Both ends are faded over this time: no clicks.")
+    threshold_db: float = Field(
+        -58.0, le=-20, ge=-90, description="Level relative to full scale below which sound counts as silence."
+    )
+
+
+class EspeakSettings(_Settings):
+    """The espeak-ng program, which spells English and Spanish in phonemes in a process of its own."""
+
+    program: str = Field("espeak-ng", min_length=1, description="Name on the PATH, or a path.")
+    extra: bool = Field(True, description="Without the program, use the library of the espeakng-loader package.")
+    timeout_seconds: float = Field(5.0, gt=0, description="For one text; then the process is replaced.")
+
+
+class KokoroSettings(_Settings):
+    """How Kokoro is computed."""
+
+    weights: str = Field("kokoro-v1.0-int8", description="Weight set with the int8 ONNX graph.")
+    runtime: Literal["openvino", "onnxruntime"] = Field(
+        "openvino",
+        description="openvino: the graph in parts, its decoder dequantized; about five times faster where the "
+        "processor multiplies bf16. onnxruntime: the graph as published.",
+    )
+    precision: Literal["auto", "bf16", "f32"] = Field(
+        "auto", description="Arithmetic of the decoder on openvino; auto is bf16 where the processor has it."
+    )
+    threads: int = Field(1, ge=1, description="Processor threads of one run.")
+    spinning: bool = Field(False, description="onnxruntime threads burn their core while they wait.")
+    derived_dir: Path | None = Field(
+        None, description="Where the parts of the graph are kept; by default beside the weights."
+    )
+    piece_phonemes: int = Field(
+        200, ge=20, le=509, description="Longer texts are spoken in pieces, cut at punctuation where possible."
+    )
+    lead_frames: int = Field(
+        6, ge=2, le=40, description="Most frames (25 ms each) computed before the first sound; the model asks for 14."
+    )
+    grid_frames: int = Field(
+        8, ge=1, le=64, description="Lengths are rounded up to this many frames, so that few shapes need preparation."
+    )
+    warm_frames: tuple[int, ...] = Field(
+        (40, 48, 56, 64, 72, 80, 96, 112), description="Lengths prepared before the first request."
+    )
+
+
+class MatchSettings(_Settings):
+    """Matching a built-in voice to a sample of somebody's speech."""
+
+    weights: str = Field("speaker-encoder", description="Weight set of the speaker encoder.")
+    min_speech_seconds: float = Field(3.0, ge=1, description="Samples with less speech are refused.")
+    max_speech_seconds: float = Field(30.0, ge=5, description="Speech beyond this is not listened to.")
+    max_clipped_fraction: float = Field(0.01, gt=0, lt=1, description="Samples with more at full scale are refused.")
+    envelope_strength: float = Field(
+        1.0, ge=0, le=1, description="Share of the difference in timbre that is transferred."
+    )
+    pitch_strength: float = Field(1.0, ge=0, le=1, description="Share of the difference in pitch that is transferred.")
+
+
+class TtsSettings(_Settings):
+    """Which engine speaks, and how."""
+
+    engine: Literal["kokoro"] = Field("kokoro", description="Name in deployments/tts/engines.py.")
+    default_voices: dict[str, str] = Field(
+        {"en": "af_heart", "es": "ef_dora", "zh": "zf_xiaoxiao"},
+        description="The voice of each language where the request names none.",
+    )
+    max_characters: int = Field(2000, ge=1, description="Longer texts are refused; a clause has a few dozen.")
+    speed: float = Field(1.0, ge=0.5, le=2.0, description="Pace of all voices, multiplied with the request's.")
+    niceness: int = Field(0, ge=0, le=19, description="How readily the stage yields the processor to others.")
+    kokoro: KokoroSettings = Field(KokoroSettings(), description="The engine of the CPU profile.")
+    pauses: PauseSettings = Field(PauseSettings(), description="Silence around clauses.")
+    espeak: EspeakSettings = Field(EspeakSettings(), description="Phonemes of English and Spanish.")
+    match: MatchSettings = Field(MatchSettings(), description="Voices matched to a sample.")
+    warm_up: bool = Field(True, description="Speak once in every language before the first request.")
