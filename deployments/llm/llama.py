@@ -6,7 +6,6 @@ on a socket in a private folder, which serves to count tokens.
 
 import asyncio
 import shutil
-import tempfile
 import threading
 import time
 import weakref
@@ -22,7 +21,7 @@ from deployments.llm.history import newest_that_fit
 from deployments.llm.settings import LlamaSettings, SamplingSettings
 from deployments.llm.slots import SlotBoard
 from deployments.llm.source import Piece, Prompt
-from deployments.llm.tokenizer import Tokenizer
+from deployments.llm.tokenizer import Tokenizer, private_folder
 from deployments.openmp import load_openmp
 
 load_openmp()
@@ -44,7 +43,7 @@ class LlamaSource:
     def __init__(self, model: Path, settings: LlamaSettings, sampling: SamplingSettings) -> None:
         self._settings = settings
         self._sampling = sampling
-        self._folder = Path(tempfile.mkdtemp(prefix="avatar-llm-"))
+        self._folder = private_folder()
         self._clean = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         socket_path = str(self._folder / "llama.sock")
         try:

@@ -15,19 +15,25 @@ EXAMPLES: dict[str, tuple[Exchange, ...]] = {
     "en": (
         ("Hi, who are you?", "Hi! I'm {name}, it's lovely to talk with you."),
         (
-            "What helps me sleep better?",
-            "Go to bed at the same time every day, and keep your phone out of the room.",
+            "I can't sleep. What can I do?",
+            "Go to bed at the same time every day, and leave your phone in the kitchen.",
         ),
+        ("What could I do this weekend?", "You could walk by the river, or visit a museum with a friend."),
         ("How many days are in a week?", "There are seven days in a week."),
     ),
     "es": (
         ("Hola, ¿quién eres?", "¡Hola! Soy {name}, encantada de hablar contigo."),
-        ("¿Qué me ayuda a dormir mejor?", "Acuéstate cada día a la misma hora y deja el móvil fuera del dormitorio."),
+        (
+            "No puedo dormir. ¿Qué puedo hacer?",
+            "Acuéstate cada día a la misma hora y deja el móvil fuera de la habitación.",
+        ),
+        ("¿Qué podría hacer este fin de semana?", "Podrías pasear junto al río o visitar un museo con una amiga."),
         ("¿Cuántos días tiene una semana?", "Una semana tiene siete días."),
     ),
     "zh": (
         ("你好，你是谁？", "你好！我是{name}，很高兴和你聊天。"),
-        ("怎样才能睡得更好？", "每天按时上床睡觉，别把手机带进卧室。"),
+        ("我睡不着，怎么办？", "你可以每天按时睡觉，别把手机带进卧室。"),
+        ("这个周末做什么好？", "你可以去河边散散步，或者和朋友去看看博物馆。"),
         ("一个星期有几天？", "一个星期有七天。"),
     ),
 }
@@ -40,7 +46,7 @@ class _Settings(BaseModel):
 class SamplingSettings(_Settings):
     """How the next token is chosen. An OpenAI-compatible server gets temperature, top_p and seed."""
 
-    temperature: float = Field(0.3, ge=0, description="0 always takes the likeliest token.")
+    temperature: float = Field(0.2, ge=0, description="0 always takes the likeliest token.")
     top_p: float = Field(0.9, gt=0, le=1, description="Only the likeliest tokens that make up this probability.")
     top_k: int = Field(40, ge=0, description="Only this many of the likeliest tokens; 0 is all.")
     min_p: float = Field(0.05, ge=0, le=1, description="Only tokens at least this likely relative to the likeliest.")

@@ -2,12 +2,26 @@
 
 import http.client
 import json
+import os
+import shutil
 import socket
+import tempfile
 from functools import lru_cache
+from pathlib import Path
 
 from deployments.errors import EngineFailed
 
 _SECONDS = 10.0
+_FOLDER = "avatar-llm-"
+
+
+def private_folder() -> Path:
+    """A new folder that only this user may enter, for the socket. Those of processes that were killed are removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        owner = left.name.removeprefix(_FOLDER).split("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and left.stat().st_uid == os.getuid():
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -1,6 +1,7 @@
 """llama.cpp in process with a tiny random model: streams, cancels, slots, history, failures."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from deployments.llm.llama import LlamaSource, _parameters
 from deployments.llm.settings import LlamaSettings, LlmSettings, ReplyLimits, SamplingSettings
 from deployments.llm.source import Prompt
 from deployments.llm.speaker import Speaker
+from deployments.llm.tokenizer import private_folder
 from tests.contract.chat_model_suite import ChatModelSuite, ask, eventually, whole
 from tests.contract.tiny_gguf import write_tiny_gguf
 
@@ -226,6 +228,16 @@ def test_a_file_that_is_no_model_is_an_engine_failure(tmp_path: Path) -> None:
     (tmp_path / "not.gguf").write_bytes(b"nothing")
     with pytest.raises(EngineFailed, match="could not load"):
         LlamaSource(tmp_path / "not.gguf", SETTINGS.llama, SETTINGS.sampling)
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    killed, running = tmp_path / "avatar-llm-99999999-x", tmp_path / f"avatar-llm-{os.getpid()}-x"
+    killed.mkdir()
+    running.mkdir()
+    made = private_folder()
+    assert made.stat().st_mode & 0o077 == 0
+    assert sorted(tmp_path.iterdir()) == sorted([made, running])
 
 
 async def test_closing_leaves_nothing(tiny: Path) -> None:
