@@ -27,7 +27,8 @@ LOWER_EDGE = 0.20
 @dataclass(frozen=True, slots=True)
 class MouthLayers:
     """float32 layers over one rectangle of the frame; `cavity` has three channels and covers all of it;
-    `photo`: the photo itself, [h, w, 3]. `lining`: float32 [3], the colour of the lips' inner side."""
+    `photo`: the photo itself, [h, w, 3]. `lining`: float32 [3], the colour of the lips' inner side.
+    `reddening`: float32 [3], see Tones."""
 
     cavity: Float32
     tongue: Float32
@@ -35,6 +36,7 @@ class MouthLayers:
     upper_teeth: Float32
     photo: Float32
     lining: Float32
+    reddening: Float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +176,5 @@ def paint(texture: Image, face: Geometry, tones: Tones, look: Look, x_frame: Flo
         upper_teeth=blurred(painted_upper, soft),
         photo=photo,
         lining=tones.lining,
+        reddening=tones.reddening,
     )

@@ -15,7 +15,7 @@ from deployments.video.portrait.look import Look
 from deployments.video.portrait.mouth_layers import paint
 from deployments.video.portrait.pose import Pose
 from deployments.video.portrait.shading import shading_maps
-from deployments.video.portrait.tones import measure_tones
+from deployments.video.portrait.tones import Tones
 from deployments.video.sampling import sample
 
 STEP = 3
@@ -49,7 +49,7 @@ class MouthView:
     """Draws the rectangle around one portrait's mouth. Works in pixels of a larger rectangle, the surroundings, from
     which displacements reach in."""
 
-    def __init__(self, texture: Image, face: Geometry, look: Look) -> None:
+    def __init__(self, texture: Image, face: Geometry, tones: Tones, look: Look) -> None:
         self._face = face
         left, top, right, bottom = _rectangle(face)
         width, height = face.frame_size
@@ -62,7 +62,6 @@ class MouthView:
         self._corner = np.zeros((*self._inner.x.shape, 2), np.float32) + np.array([wide_left, wide_top], np.float32)
         self._shape = (*wide.x.shape, 2)
         self._upper, self._lower, self._head = _bases(face, wide)
-        tones = measure_tones(texture, face)
         shades = shading_maps(face, self._inner.x, self._inner.y) * np.float32(look.shading * tones.headroom)
         self._shades = np.ascontiguousarray(shades.reshape(len(shades), -1))
         x, y = np.meshgrid(
@@ -146,8 +145,7 @@ class MouthView:
         openness = smoothstep((np.asarray(cv2.blur(hole, (window, window)), np.float32) - 0.30) / 0.62)
         under_lip = smoothstep(below_upper / (0.14 * self._face.half_mouth))
         light = (0.48 + 0.52 * openness) * (0.82 + 0.18 * under_lip) * (1 - 0.32 * rounded)
-        # Light that has been between the lips comes back redder.
-        lit = np.stack([light**1.25, light**1.15, light**0.85], -1)
+        lit = np.stack([light**power for power in self._layers.reddening], -1)
         # The lips' wet inner side, not black, is what surrounds the opening.
         rim = (1 - openness) * (0.80 + 0.10 * rounded)
         shown = inside * lit

@@ -17,6 +17,7 @@ from deployments.video.portrait.mouth_view import MouthView
 from deployments.video.portrait.portrait import Portrait
 from deployments.video.portrait.pose import Pose
 from deployments.video.portrait.shading import shading_amounts
+from deployments.video.portrait.tones import measure_tones
 from deployments.video.portrait.weights import aperture, field_weights
 from deployments.video.sampling import resized, sample
 
@@ -39,9 +40,10 @@ class Renderer:
         self._inverter = Inverter(self._grid, self._grid.places())
         self._basis = self._whole_basis()
         self._glasses = portrait.glasses
-        self._eyes = eyes_of(portrait.texture, self._face, portrait.glasses)
+        tones = measure_tones(portrait.texture, self._face)
+        self._eyes = eyes_of(portrait.texture, self._face, portrait.glasses, tones)
         self._folds = Folds(portrait.texture, self._face)
-        self._mouth = MouthView(portrait.texture, self._face, self._look)
+        self._mouth = MouthView(portrait.texture, self._face, tones, self._look)
         matte = portrait.matte
         self._plate = background_plate(portrait.photo(), matte)
         alpha = resized(matte, (width * TEXTURE_SCALE, height * TEXTURE_SCALE))

@@ -27,12 +27,17 @@ class Tones:
     skin: Float32
     tooth: Float32
     tongue: Float32
-    gum: Float32
     dark: Float32
     lining: Float32
     chroma: float
     slope: float
     seed: int
+
+    @property
+    def reddening(self) -> Float32:
+        """float32 [3]: powers of a shade's brightness for blue, green and red. Flesh in shade is redder, not greyer,
+        for the light there has been through flesh; but not in a black-and-white photo."""
+        return np.array([1, 1, 1], np.float32) + np.float32(self.chroma) * np.array([0.25, 0.15, -0.15], np.float32)
 
     @property
     def headroom(self) -> float:
@@ -97,7 +102,6 @@ def measure_tones(texture: Image, face: Geometry) -> Tones:
         skin=skin,
         tooth=tinted((0.90, 0.96, 0.99), 0.42, level),
         tongue=tinted((0.34, 0.36, 0.66), 0.5, 0.86 * dim),
-        gum=tinted((0.30, 0.30, 0.56), 0.5, 0.80 * dim),
         dark=tinted((0.060, 0.060, 0.125), 0.5, dim),
         lining=_lips(frame, face) * np.array([0.44, 0.44, 0.54], np.float32),
         chroma=chroma,
