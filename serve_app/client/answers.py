@@ -5,7 +5,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from serve_app.turn_report import TurnReport
+import httpx
+
+from serve_app.client.failures import broken_off, failure_of
+from serve_app.turn_report import TurnReport, report_in
 
 Value = TypeVar("Value")
 
@@ -79,7 +82,19 @@ def transcription_of(body: Mapping[str, Any]) -> Transcription:
     return Transcription(body["text"], body["language"], words, body["seconds"], body["timings"])
 
 
-def health_of(body: Mapping[str, Any]) -> Health:
+def film_of(data: bytes) -> Film:
+    """Raises EngineFailed where the file has no report: it is not whole."""
+    report = report_in(data)
+    if report is None:
+        raise broken_off()
+    return Film(data, report)
+
+
+def health_of(answer: httpx.Response) -> Health:
+    """A stage that is down is an answer too. Raises the typed error of any other."""
+    if answer.status_code not in (200, 503) or "stages" not in answer.text:
+        raise failure_of(answer.status_code, answer.content, answer.headers)
+    body = answer.json()
     stages: Mapping[str, Mapping[str, Any]] = body["stages"]
     troubles = {name: str(stage["detail"]) or "down" for name, stage in stages.items() if not stage["ok"]}
     return Health(body["status"] == "ok", troubles)

@@ -5,6 +5,7 @@ import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
+from urllib.parse import quote
 
 Content = bytes | Path | str
 """A file's bytes, or where it lies."""
@@ -36,6 +37,27 @@ def upload(field: str, content: Content, kind: str) -> dict[str, tuple[str, byte
     return {field: (path.name, path.read_bytes(), mimetypes.guess_type(path.name)[0] or kind)}
 
 
+def sound(audio: Content) -> dict[str, tuple[str, bytes, str]]:
+    return upload("audio", audio, "audio/wav")
+
+
+def transcription(audio: Content, language: str | None) -> dict[str, Any]:
+    return {"files": sound(audio), "data": {"language": language} if language else {}}
+
+
+def new_avatar(image: Content, consent: bool, name: str) -> dict[str, Any]:
+    return {"files": upload("image", image, "image/jpeg"), "data": {"consent": _as_text(consent), "name": name}}
+
+
+def new_voice(audio: Content, consent: bool, name: str) -> dict[str, Any]:
+    return {"files": sound(audio), "data": {"consent": _as_text(consent), "name": name}}
+
+
+def path(noun: str, id: str, *more: str) -> str:
+    """The path of one avatar or voice, whatever its id holds."""
+    return "/".join(["/v1", noun, quote(id, safe=""), *more])
+
+
 def conversation(
     audio: Content | None, text: str | None, history: Sequence[Said], spoken: Spoken, **query: str
 ) -> dict[str, Any]:
@@ -46,7 +68,7 @@ def conversation(
     if audio is not None:
         form = {name: _as_text(value) for name, value in fields.items()}
         form |= {"history": json.dumps(list(history))} if history else {}
-        return {"params": query, "files": upload("audio", audio, "audio/wav"), "data": form}
+        return {"params": query, "files": sound(audio), "data": form}
     return {"params": query, "json": {"text": text, "history": list(history), **fields}}
 
 

@@ -1,23 +1,28 @@
 """The doors as methods."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, Unpack
-from urllib.parse import quote
 
 import httpx
 
-from deployments.errors import AvatarError, TimedOut
 from serve_app.client import asking
-from serve_app.client.answers import Avatar, Film, Health, Transcription, Voice, health_of, transcription_of, value_of
+from serve_app.client.answers import (
+    Avatar,
+    Film,
+    Health,
+    Transcription,
+    Voice,
+    film_of,
+    health_of,
+    transcription_of,
+    value_of,
+)
 from serve_app.client.asking import Content, Said, Spoken
+from serve_app.client.connection import connection, default_url, translated
 from serve_app.client.events import TurnEvent, messages_in, turn_events
-from serve_app.client.failures import Unreachable, broken_off, failure_of
-from serve_app.turn_report import report_in
-
-DEFAULT_URL = "http://127.0.0.1:8000"
+from serve_app.client.failures import failure_of
 
 
 class AvatarClient:
@@ -36,13 +41,8 @@ class AvatarClient:
 
     def __init__(self, base_url: str | None = None, api_key: str | None = None, timeout_seconds: float = 120.0) -> None:
         """`base_url` None means the environment's AVATAR_URL, else localhost; `api_key` None that of AVATAR_API_KEY."""
-        key = api_key or os.environ.get("AVATAR_API_KEY")
-        self.base_url = base_url or os.environ.get("AVATAR_URL") or DEFAULT_URL
-        self._http = httpx.Client(
-            base_url=self.base_url,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx.Timeout(timeout_seconds, connect=5.0),
-        )
+        self.base_url = base_url or default_url()
+        self._http = httpx.Client(**connection(self.base_url, api_key, timeout_seconds))
 
     def __enter__(self) -> Self:
         return self
@@ -62,8 +62,7 @@ class AvatarClient:
         ...     print(client.transcribe("question.wav", language="en").text)
         What is the capital of France?
         """
-        form = {"language": language} if language else {}
-        return transcription_of(self._json("POST", "/transcribe", files=_audio(audio), data=form))
+        return transcription_of(self._json("POST", "/transcribe", **asking.transcription(audio, language)))
 
     def chat(
         self,
@@ -160,48 +159,39 @@ class AvatarClient:
 
     def add_avatar(self, image: Content, *, consent: bool, name: str = "") -> Avatar:
         """Uploads a portrait. `consent`: the person in it agrees. It is deleted after the server's retention time."""
-        form = {"consent": str(consent).lower(), "name": name}
-        files = asking.upload("image", image, "image/jpeg")
-        return value_of(Avatar, self._json("POST", "/v1/avatars", files=files, data=form))
+        return value_of(Avatar, self._json("POST", "/v1/avatars", **asking.new_avatar(image, consent, name)))
 
     def portrait(self, avatar_id: str) -> bytes:
         """An avatar's picture, as JPEG or PNG."""
-        return self._sent("GET", f"/v1/avatars/{quote(avatar_id, safe='')}/portrait").content
+        return self._sent("GET", asking.path("avatars", avatar_id, "portrait")).content
 
     def delete_avatar(self, avatar_id: str) -> None:
-        self._sent("DELETE", f"/v1/avatars/{quote(avatar_id, safe='')}")
+        self._sent("DELETE", asking.path("avatars", avatar_id))
 
     def voices(self) -> list[Voice]:
         return [value_of(Voice, entry) for entry in self._json("GET", "/v1/voices")["voices"]]
 
     def add_voice(self, audio: Content, *, consent: bool, name: str = "") -> Voice:
         """Uploads a sample, which the server matches to the voices it has. Consent and retention as with avatars."""
-        form = {"consent": str(consent).lower(), "name": name}
-        return value_of(Voice, self._json("POST", "/v1/voices", files=_audio(audio), data=form))
+        return value_of(Voice, self._json("POST", "/v1/voices", **asking.new_voice(audio, consent, name)))
 
     def delete_voice(self, voice_id: str) -> None:
-        self._sent("DELETE", f"/v1/voices/{quote(voice_id, safe='')}")
+        self._sent("DELETE", asking.path("voices", voice_id))
 
     def health(self) -> Health:
         """Whether every stage works. Raises Unreachable where nothing answers; a stage that is down is an answer."""
-        with _translated(self.base_url):
+        with translated(self.base_url):
             answer = self._http.get("/health")
-        if answer.status_code not in (200, 503) or "stages" not in answer.text:
-            raise failure_of(answer.status_code, answer.content, answer.headers)
-        return health_of(answer.json())
+        return health_of(answer)
 
     def _film(self, path: str, ask: dict[str, Any]) -> Film:
-        data = self._sent("POST", path, **ask).content
-        report = report_in(data)
-        if report is None:
-            raise broken_off()
-        return Film(data, report)
+        return film_of(self._sent("POST", path, **ask).content)
 
     def _json(self, method: str, path: str, **ask: Any) -> Any:
         return self._sent(method, path, **ask).json()
 
     def _sent(self, method: str, path: str, **ask: Any) -> httpx.Response:
-        with _translated(self.base_url):
+        with translated(self.base_url):
             answer = self._http.request(method, path, **ask)
         if answer.is_error:
             raise failure_of(answer.status_code, answer.content, answer.headers)
@@ -209,28 +199,7 @@ class AvatarClient:
 
     @contextmanager
     def _streamed(self, path: str, **ask: Any) -> Iterator[httpx.Response]:
-        with _translated(self.base_url), self._http.stream("POST", path, **ask) as answer:
+        with translated(self.base_url), self._http.stream("POST", path, **ask) as answer:
             if answer.is_error:
                 raise failure_of(answer.status_code, answer.read(), answer.headers)
             yield answer
-
-
-def _audio(audio: Content) -> dict[str, tuple[str, bytes, str]]:
-    return asking.upload("audio", audio, "audio/wav")
-
-
-@contextmanager
-def _translated(base_url: str) -> Iterator[None]:
-    """httpx's errors as ours."""
-    try:
-        yield
-    except AvatarError:
-        raise
-    except httpx.TimeoutException as error:
-        raise TimedOut(
-            f"No answer from {base_url} in time ({type(error).__name__}). Is it busy? See its /health."
-        ) from error
-    except httpx.RemoteProtocolError as error:
-        raise broken_off() from error
-    except httpx.TransportError as error:
-        raise Unreachable(f"Nothing answers at {base_url}. Start a server with: avatar serve") from error

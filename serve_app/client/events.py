@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,31 +64,56 @@ class Done:
 TurnEvent = Transcribed | ReplyPiece | ClauseBegun | VideoPiece | Progress | Done
 
 
+class MessageReader:
+    """Server-sent events, line by line. `ended` says that `done` has come."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._name = ""
+
+    def read(self, line: str) -> tuple[str, dict[str, Any]] | None:
+        """The (name, content) that this line completes. Raises the typed error that an `error` event tells of."""
+        if line.startswith("event: "):
+            self._name = line.removeprefix("event: ")
+        if not line.startswith("data: "):
+            return None
+        data = line.removeprefix("data: ")
+        if self._name == "error":
+            raise failure_of(0, data, {})
+        self.ended = self._name == "done"
+        return self._name, json.loads(data)
+
+
 def messages_in(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, content) of each server-sent event. Raises the typed error that an `error` event tells of, and
     EngineFailed where the stream ends without `done`."""
-    name = ""
+    reader = MessageReader()
     for line in lines:
-        if line.startswith("event: "):
-            name = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            data = line.removeprefix("data: ")
-            if name == "error":
-                raise failure_of(0, data, {})
-            yield name, json.loads(data)
-            if name == "done":
-                return
-    raise broken_off()
+        if (message := reader.read(line)) is not None:
+            yield message
+    if not reader.ended:
+        raise broken_off()
+
+
+async def async_messages_in(lines: AsyncIterable[str]) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """`messages_in` for lines that are awaited."""
+    reader = MessageReader()
+    async for line in lines:
+        if (message := reader.read(line)) is not None:
+            yield message
+    if not reader.ended:
+        raise broken_off()
 
 
 def turn_events(lines: Iterable[str]) -> Iterator[TurnEvent]:
     """The events of a turn; those that a newer server adds are left out. Raises as `messages_in`."""
     for name, content in messages_in(lines):
-        if (event := _event(name, content)) is not None:
+        if (event := event_of(name, content)) is not None:
             yield event
 
 
-def _event(name: str, content: dict[str, Any]) -> TurnEvent | None:
+def event_of(name: str, content: dict[str, Any]) -> TurnEvent | None:
+    """A message as a value; None for one that is not known here."""
     if name == "transcript":
         return Transcribed(content["text"], content["language"], content["at_seconds"])
     if name == "reply":

@@ -1,6 +1,7 @@
 """The Python client against the doors over a socket; the examples in its documentation are run."""
 
 import doctest
+import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import serve_app.client.client
 from deployments.errors import AtCapacity, AvatarError, BadInput, EngineFailed, NotFound, Unsupported
 from deployments.store.store import Store
-from serve_app.client import AvatarClient, Done, Progress, ReplyPiece, Transcribed, VideoPiece
+from serve_app.client import AsyncAvatarClient, AvatarClient, Done, Progress, ReplyPiece, Transcribed, VideoPiece
 from serve_app.client.failures import Refused, Unreachable, failure_of
 from serve_app.conversation import ConversationSettings
 from serve_app.gateway.asgi import create_app
@@ -138,3 +139,35 @@ def test_the_examples_in_the_documentation(url: str, tmp_path: Path, monkeypatch
     found = doctest.testmod(serve_app.client.client, extraglobs=names)
     assert (found.failed, found.attempted > 4) == (0, True)
     assert os.path.exists("out/morning.mp4")
+
+
+async def test_the_same_to_be_awaited(url: str, tmp_path: Path) -> None:
+    async with AsyncAvatarClient(url) as client:
+        assert (await client.health()).ok
+        assert (await client.transcribe(wav())).text == QUESTION
+        assert await client.chat("Hello.") == REPLY
+        assert "".join([piece async for piece in client.chat_stream("Hello.")]) == REPLY
+        assert (await client.talk(wav())).report.reply == REPLY
+        assert (await client.say("Good morning.")).report.reply == "Good morning."
+        assert report_in(b"".join([part async for part in client.fragments(text="Hello.")])) is not None
+        for events in (client.converse(text="Hello.", media="none"), client.say_events("Hello.", media="none")):
+            assert isinstance([event async for event in events][-1], Done)
+        added = await client.add_avatar(photo(), consent=True)
+        assert added in await client.avatars()
+        assert await client.portrait(added.id)
+        await client.delete_avatar(added.id)
+        voice = await client.add_voice(wav(4), consent=True)
+        assert voice in await client.voices()
+        await client.delete_voice(voice.id)
+        with pytest.raises(NotFound):
+            await client.say("Hello.", voice=voice.id)
+        with pytest.raises(NotFound):
+            [event async for event in client.say_events("Hello.", avatar="nobody")]
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    def methods(kind: type) -> dict[str, list[str]]:
+        public = {name: value for name, value in vars(kind).items() if not name.startswith("_") and name != "close"}
+        return {name: list(inspect.signature(value).parameters) for name, value in public.items()}
+
+    assert methods(AvatarClient) == methods(AsyncAvatarClient)
