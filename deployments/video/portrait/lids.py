@@ -69,7 +69,7 @@ def lid_skin(texture: Image, s: EyeShape, glasses: bool, tones: Tones) -> LidSki
     mixed = (over * above + under * (1 - above)).astype(np.float32)
     return LidSkin(
         colours=blurred(mixed, 0.05 * s.span * TEXTURE_SCALE),
-        level=0.93 if glasses else 0.90,
+        level=1 - (0.07 if glasses else 0.10) * tones.headroom,
         reddening=2 * tones.reddening - 1,
     )
 
