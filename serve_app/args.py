@@ -1,0 +1,29 @@
+"""What the application is: the `args` of serve_config.yaml. An unknown key, anywhere, is refused."""
+
+from pydantic import BaseModel, ConfigDict
+
+from deployments.asr.settings import AsrSettings
+from deployments.llm.settings import LlmSettings
+from deployments.store.settings import StoreSettings
+from deployments.tts.settings import TtsSettings
+from deployments.video.settings import VideoSettings
+from deployments.weights.settings import WeightsSettings
+from serve_app.conversation import ConversationSettings
+from serve_app.gateway.settings import GatewaySettings
+from serve_app.serve_stages import StageLimits
+
+
+class AppArgs(BaseModel):
+    """Each stage's settings, and what holds them together. All have defaults: those of the CPU profile."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    asr: AsrSettings = AsrSettings()
+    llm: LlmSettings = LlmSettings()
+    tts: TtsSettings = TtsSettings()
+    video: VideoSettings = VideoSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    conversation: ConversationSettings = ConversationSettings()
+    limits: StageLimits = StageLimits()
+    store: StoreSettings = StoreSettings()
+    weights: WeightsSettings = WeightsSettings()
