@@ -46,6 +46,7 @@ class ConversationSettings(BaseModel):
     step_frames: int = Field(10, ge=5, le=50, multiple_of=5, description="frames asked for in one step")
     max_ahead_seconds: float = Field(4.0, gt=0, description="media sent beyond what was played, at most")
     starvation_seconds: float = Field(0.3, ge=0, description="below this much in hand, silence is filled in")
+    closing_seconds: float = Field(0.3, ge=0, le=3, description="silence at the end, in which the face comes to rest")
     max_text_characters: int = Field(4000, gt=0, description="longest text to speak or to answer")
 
 
@@ -179,7 +180,7 @@ class _Turn:
                         self._more_sound.set()
         if not self.track.rate_hz:
             raise self._nothing_said()
-        self.track.end()
+        self.track.end(self.settings.closing_seconds)
         self._more_sound.set()
 
     def _nothing_said(self) -> AvatarError:

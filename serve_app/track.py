@@ -58,8 +58,10 @@ class Track:
         self._filled.append((self._samples_in, self._samples_in + count))
         self._push(np.zeros(count, np.float32))
 
-    def end(self) -> None:
-        """No more speech comes; what the resampler held back is let go."""
+    def end(self, closing_seconds: float = 0.0) -> None:
+        """No more speech comes but silence in which the face comes to rest. What the resampler held back is let go."""
+        if self.rate_hz and not self.ended:
+            self._push(np.zeros(round(closing_seconds * self.rate_hz), np.float32))
         if self._resampler is not None and not self.ended:
             self._hearing = np.concatenate(
                 [self._hearing, self._resampler.resample_chunk(np.zeros(0, np.float32), True)]

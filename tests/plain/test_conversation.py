@@ -13,10 +13,10 @@ from deployments.errors import AtCapacity, AvatarError, BadInput, EngineFailed, 
 from serve_app.conversation import ConversationSettings, converse
 from serve_app.events import Ended, Event, Heard, Media, ReplyText, Speaking, TurnRequest
 from serve_app.playback import Playback
-from tests.fakes.stages import FakeStages
+from tests.fakes.stages import RATE_HZ, FakeStages
 
 pytestmark = pytest.mark.plain
-SETTINGS = ConversationSettings()
+SETTINGS = ConversationSettings(closing_seconds=0)
 
 
 def spoken_question(seconds: float = 1.0) -> Utterance:
@@ -216,7 +216,7 @@ async def test_starvation_limit_decides_how_early_silence_is_filled_in() -> None
     filled = {}
     for limit in (0.0, 0.5):
         stages = FakeStages(reply_pieces=("Well then. ", "Something more."), delays={"reply_piece": 0.5})
-        settings = ConversationSettings(starvation_seconds=limit)
+        settings = ConversationSettings(starvation_seconds=limit, closing_seconds=0)
         events = await events_of(stages, TurnRequest("t", text="hello", paced=True), settings)
         filled[limit] = only(events, Ended)[0].filled_seconds
     assert filled[0.5] > filled[0.0]
@@ -256,6 +256,17 @@ async def test_step_frames_sets_the_size_of_later_steps() -> None:
         steps = [asked for asked in stages.asked("step") if isinstance(asked, Step)]
         sizes[frames] = max(len(step.pcm_16k) for step in steps[2:])
     assert sizes[5] == 5 * 640 and sizes[25] == 25 * 640
+
+
+async def test_a_turn_closes_with_silence_in_which_the_face_comes_to_rest() -> None:
+    lengths: list[float] = []
+    for closing in (0.0, 1.0):
+        settings = ConversationSettings(closing_seconds=closing)
+        events = await events_of(FakeStages(), TurnRequest("t", script="Good morning."), settings)
+        lengths.append(only(events, Ended)[0].media_seconds)
+        tail = np.concatenate([event.pcm.samples for event in only(events, Media)])[-round(closing * RATE_HZ) :]
+        assert closing == 0 or not tail.any()
+    assert lengths[1] - lengths[0] == pytest.approx(1.0)
 
 
 async def test_timings_name_every_stage() -> None:
