@@ -18,6 +18,8 @@ _LATIN_BEFORE_CHINESE = 24
 """Letters after which a reply that has no Chinese character yet is taken as not Chinese."""
 _WORDS_TO_JUDGE = 4
 """Words after which a reply in Latin script is judged by what was seen."""
+_CHARACTERS_TO_JUDGE = 40
+"""Characters after which a reply of numbers and signs is let pass."""
 
 _EN = """
 the is are was were am an and of to in that it you your yours my i i'm it's you're they we he she this these those
@@ -55,8 +57,8 @@ def speaks(text: str, language: str, whole: bool = False) -> bool | None:
         return True
     han, latin = _letters(text)
     chinese = bool(han) and han * _LETTERS_PER_HAN >= latin
-    if whole and not han and not latin:
-        return True
+    if not han and not latin:
+        return True if whole or len(text) >= _CHARACTERS_TO_JUDGE else None
     if language == "zh":
         if chinese:
             return True

@@ -97,7 +97,9 @@ class LlamaSource:
     async def _next(self, reply: "_Reply") -> Piece | None:
         while True:
             try:
-                return await asyncio.wait_for(reply.pieces.get(), self._settings.stall_seconds)
+                # not asyncio.wait_for: up to Python 3.11 it loses a cancel that meets a piece
+                async with asyncio.timeout(self._settings.stall_seconds):
+                    return await reply.pieces.get()
             except TimeoutError:
                 if reply.started and reply.idle_seconds > self._settings.stall_seconds:
                     raise TimedOut(f"llama.cpp made no token in {self._settings.stall_seconds:.0f} s.") from None

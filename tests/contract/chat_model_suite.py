@@ -40,17 +40,19 @@ async def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bo
 
 
 QUESTION = "What do you like about the sea?"
+SHORT = 40
+"""Tokens of a reply that is waited for. Those that are cancelled are as long as the engine is set up for."""
 
 
 class ChatModelSuite:
-    """Subclasses define the fixture `model`; it must be ready to answer English questions, several at once."""
+    """Subclasses define the fixture `model`: ready to answer English questions, several at once, and at length."""
 
     @pytest.fixture
     def model(self) -> WatchedChatModel:
         raise NotImplementedError
 
     async def test_a_reply_comes_in_pieces(self, model: WatchedChatModel) -> None:
-        async with aclosing(model.reply(ask(QUESTION))) as stream:
+        async with aclosing(model.reply(ask(QUESTION, max_tokens=SHORT))) as stream:
             pieces = [piece async for piece in stream]
         assert len(pieces) > 1 and all(pieces)
         assert "".join(pieces).strip() == "".join(pieces)
@@ -62,7 +64,7 @@ class ChatModelSuite:
         assert model.active == 1
         await stream.aclose()
         assert await eventually(lambda: model.active == 0)
-        assert await whole(model, ask(QUESTION))
+        assert await whole(model, ask(QUESTION, max_tokens=SHORT))
 
     async def test_cancelling_stops_the_work(self, model: WatchedChatModel) -> None:
         got = asyncio.Event()
@@ -74,7 +76,7 @@ class ChatModelSuite:
 
         await _cancel(listen, got.is_set)
         assert await eventually(lambda: model.active == 0)
-        assert await whole(model, ask(QUESTION))
+        assert await whole(model, ask(QUESTION, max_tokens=SHORT))
 
     async def test_cancelling_before_the_first_piece_stops_the_work(self, model: WatchedChatModel) -> None:
         async def listen() -> None:
@@ -82,25 +84,25 @@ class ChatModelSuite:
 
         await _cancel(listen, lambda: model.active > 0)
         assert await eventually(lambda: model.active == 0)
-        assert await whole(model, ask(QUESTION))
+        assert await whole(model, ask(QUESTION, max_tokens=SHORT))
 
     async def test_a_reply_goes_on_from_its_prefix(self, model: WatchedChatModel) -> None:
-        first = await whole(model, ask(QUESTION))
+        first = await whole(model, ask(QUESTION, max_tokens=SHORT))
         prefix = " ".join(first.split()[:3])
-        rest = await whole(model, ask(QUESTION, prefix=prefix))
+        rest = await whole(model, ask(QUESTION, prefix=prefix, max_tokens=SHORT))
         assert not rest.strip().startswith(prefix)
 
     async def test_conversations_do_not_mix(self, model: WatchedChatModel) -> None:
         """Compared by how they begin: computed side by side, numbers round otherwise and a long reply may drift."""
         questions = ["What is your favourite sea?", "Where does the longest river end?"]
-        alone = [await whole(model, ask(question)) for question in questions]
-        together = await asyncio.gather(*(whole(model, ask(question)) for question in questions))
+        alone = [await whole(model, ask(question, max_tokens=SHORT)) for question in questions]
+        together = await asyncio.gather(*(whole(model, ask(question, max_tokens=SHORT)) for question in questions))
         assert [text[:12] for text in together] == [text[:12] for text in alone]
         assert alone[0] != alone[1]
 
     async def test_a_hundred_turns_are_answered(self, model: WatchedChatModel) -> None:
         said = [text for turn in range(100) for text in (f"Is {turn} a number that you like?", f"Yes, {turn} is.")]
-        assert await whole(model, ask(*said, QUESTION))
+        assert await whole(model, ask(*said, QUESTION, max_tokens=SHORT))
 
     @pytest.mark.parametrize(
         "messages",
@@ -118,7 +120,7 @@ class ChatModelSuite:
 
     async def test_max_tokens_ends_a_reply(self, model: WatchedChatModel) -> None:
         short = await whole(model, ask(QUESTION, max_tokens=2))
-        assert 0 < len(short) < len(await whole(model, ask(QUESTION, max_tokens=40)))
+        assert 0 < len(short) < len(await whole(model, ask(QUESTION, max_tokens=SHORT)))
 
 
 async def _cancel(work: Callable[[], Awaitable[None]], when: Callable[[], bool]) -> None:

@@ -23,7 +23,7 @@ from tests.contract.tiny_gguf import write_tiny_gguf
 SETTINGS = LlmSettings(
     persona="You are {name}. {language}.",
     examples={},
-    limits=ReplyLimits(max_tokens=200, max_sentences=50, max_characters=2000),
+    limits=ReplyLimits(max_tokens=2000, max_sentences=1000, max_characters=20_000),
     sampling=SamplingSettings(temperature=0, repeat_penalty=1),
     llama=LlamaSettings(context_tokens=4096, history_tokens=1500, batch_tokens=32, threads=1, batch_threads=1),
 )

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.weights("qwen2.5-coder-0.5b-instruct")
 def speaker() -> Iterator[Speaker]:
     settings = LlmSettings(
         sampling=SamplingSettings(temperature=0),
-        limits=ReplyLimits(max_tokens=24, reserve_tokens=8),
+        limits=ReplyLimits(max_tokens=40),
         llama=LlamaSettings(threads=1, batch_threads=1, history_tokens=128),
     )
     speaker = build_engine(settings, WeightsSettings())

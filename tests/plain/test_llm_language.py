@@ -54,6 +54,9 @@ def test_only_the_languages_offered_are_answered() -> None:
         ("Python是一种", "zh", True),
         ("Sure, here is a healthy breakfast for", "zh", False),
         ("Bonjour tout le monde", "fr", True),
+        ("3, 2, ", "zh", None),
+        ("3, 2, 1, " * 5, "zh", True),
+        ("3, 2, 1, " * 5, "en", True),
     ],
 )
 def test_a_slip_is_seen_in_the_first_words(text: str, language: str, verdict: bool | None) -> None:
