@@ -1,8 +1,11 @@
 """What a fresh machine relies on: pins for every dependency, licences, and no address of a package registry."""
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 # Where packages come from is the user's configuration. Spelt in pieces, because this file is searched too.
 REGISTRY_HOSTS = ["py" + "pi.org", "python" + "hosted.org", "npm" + "js.org", "npm" + "js.com", "anaconda" + ".org"]
+# Imported only where an extra is installed, inside the function that needs it.
+OWN_OR_OPTIONAL = {"serve_app", "deployments", "espeakng_loader"}
 INDEX_OPTIONS = ["--index" + "-url", "--extra-index" + "-url", "--find" + "-links", "PIP_INDEX" + "_URL"]
 
 
@@ -38,6 +43,28 @@ def test_every_dependency_has_a_range_and_a_pin_within_it() -> None:
     for requirement in requirements():
         assert requirement.specifier, f"{requirement} has no range"
         assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), str(requirement)
+
+
+def test_what_the_code_imports_is_declared() -> None:
+    """An import that works only because something else happened to be installed breaks on a fresh machine."""
+    declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    providers = packages_distributions()
+    undeclared = []
+    for path in [*(ROOT / "serve_app").rglob("*.py"), *(ROOT / "deployments").rglob("*.py")]:
+        for root in imported_roots(path) - OWN_OR_OPTIONAL - sys.stdlib_module_names:
+            if not declared & {canonicalize_name(name) for name in providers.get(root, [])}:
+                undeclared.append(f"{path.relative_to(ROOT)} imports {root}")
+    assert undeclared == []
+
+
+def imported_roots(path: Path) -> set[str]:
+    roots = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            roots.add((node.module or "").split(".")[0])
+    return roots
 
 
 def test_cpu_profile_needs_no_torch_no_compiler_and_nothing_under_the_gpl() -> None:
