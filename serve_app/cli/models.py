@@ -51,7 +51,8 @@ def pull_models(arguments: argparse.Namespace) -> int:
     for weight_set in sets:
         with _Bars() as bars:
             puller.pull(weight_set, bars.show, _announce)
-    print(f"Weights are ready in {settings.cache_dir}: {', '.join(weight_set.name for weight_set in sets)}")
+    names = ", ".join(weight_set.name for weight_set in sets)
+    print(f"Weights are ready in {settings.cache_dir}: {names}", flush=True)
     return 0
 
 
