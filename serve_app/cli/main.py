@@ -17,6 +17,8 @@ INTERRUPTED = 130
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command. Returns its exit status: 0 done, 1 a typed error (told on stderr), 2 misuse, 130 Ctrl-C."""
     arguments = parser().parse_args(words)
+    # shells start background jobs with SIGINT ignored, and our child would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(arguments.run(arguments))

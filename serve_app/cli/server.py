@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -40,8 +41,9 @@ class Server:
         self.host, self.port = str(options.get("host", "127.0.0.1")), int(options.get("port", 8000))
         require_key(self.host)
         self._folder = tempfile.TemporaryDirectory(prefix="avatar-")
-        own = Path(tempfile.gettempdir()) / f"avatar-ray-{os.getuid()}"
-        self._ray_folder = Path(os.environ.get("RAY_TMPDIR") or own)
+        chosen = os.environ.get("RAY_TMPDIR")
+        self._own_folder = Path(tempfile.gettempdir()) / f"avatar-ray-{os.getuid()}" / str(self.port)
+        self._ray_folder = Path(chosen) if chosen else self._own_folder
         self.log = self._ray_folder / f"serve-{self.port}.log"
         self._started_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
@@ -70,6 +72,8 @@ class Server:
         """Raises BadInput where the port is taken."""
         if port_taken(self.host, self.port):
             raise BadInput(f"Port {self.port} is in use. Stop what uses it, or choose another: --port {self.port + 1}")
+        # what an earlier application at this port has left: logs, which would pile up
+        shutil.rmtree(self._own_folder, ignore_errors=True)
         self._ray_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = Path(self._folder.name) / "serve_config.yaml"
         config.write_text(yaml.safe_dump(self._config, allow_unicode=True, sort_keys=False))

@@ -61,7 +61,7 @@ class Catalogue:
         return builtin + [avatar_entry(record) for record in await self.avatars.current()]
 
     async def list_voices(self) -> list[dict[str, object]]:
-        builtin = [{**voice, "source": "built-in"} for voice in await self.builtin_voices()]
+        builtin = [_builtin_voice(voice) for voice in await self.builtin_voices()]
         return builtin + [voice_entry(record) for record in await self.voices.current()]
 
     async def find_avatar(self, id: str) -> dict[str, object]:
@@ -75,7 +75,7 @@ class Catalogue:
         """Raises NotFound."""
         for voice in await self.builtin_voices():
             if voice["id"] == id:
-                return {**voice, "source": "built-in"}
+                return _builtin_voice(voice)
         return voice_entry(await self.voices.find(id))
 
     async def sweep(self) -> int:
@@ -97,6 +97,11 @@ def voice_entry(record: Record) -> dict[str, object]:
 
 def _avatar(id: str, name: str, source: str) -> dict[str, object]:
     return {"id": id, "name": name, "source": source, "portrait": f"/v1/avatars/{id}/portrait"}
+
+
+def _builtin_voice(voice: dict[str, object]) -> dict[str, object]:
+    """`source` is the doors' word, for faces and voices alike, for what the stage calls `kind`."""
+    return {name: value for name, value in voice.items() if name != "kind"} | {"source": "built-in"}
 
 
 def refuse_builtin(id: str, builtin: bool, noun: str) -> None:
