@@ -52,7 +52,10 @@ class Puller:
             return require(weight_set.name, self._settings)
         if all(_right(folder / file.name, file) for file in weight_set.files):
             return folder
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WeightsMissing(f"{folder} cannot be made ({error.strerror}): choose another cache_dir.") from error
         with FileLock(folder / ".lock"):
             missing = [file for file in weight_set.files if not _right(folder / file.name, file)]
             if missing and announce is not None:

@@ -267,6 +267,12 @@ def test_full_disk_is_told_before_the_download(tmp_path: Path, monkeypatch: pyte
         Puller(settings(tmp_path), fetch_archive=Archives()).pull(tiny(REGISTRY))
 
 
+def test_cache_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(WeightsMissing, match="choose another cache_dir"):
+        Puller(settings(tmp_path / "file")).pull(tiny(REGISTRY))
+
+
 def test_probe_asks_a_host_once(hub: Hub) -> None:
     probe = Probe(2.0)
     assert probe.reachable(f"{hub.address}/a") and probe.reachable(f"{hub.address}/b")
