@@ -43,10 +43,12 @@ class AvatarsDoor:
 
     async def _enrol(self, photo: bytes, name: str) -> Response:
         avatars = self._context.catalogue.avatars
+        avatar_id = avatars.id_of(photo)
+        await avatars.require_room(avatar_id)
         image = await asyncio.to_thread(decode_image, photo, self._context.settings.media)
         enrolment = await self._context.stages.enrol_avatar(image)
         blobs = {AVATAR_ENROLMENTS: enrolment, PORTRAITS: await asyncio.to_thread(_as_jpeg, image)}
-        record = await avatars.add(avatars.id_of(photo), name, blobs)
+        record = await avatars.add(avatar_id, name, blobs)
         return JSONResponse(avatar_entry(record), 201, {"Location": f"/v1/avatars/{record.id}"})
 
     async def get(self, request: Request) -> Response:

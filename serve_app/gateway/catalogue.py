@@ -25,8 +25,8 @@ class Catalogue:
 
     def __init__(self, stages: Stages, store: Store, settings: GatewaySettings, languages: tuple[str, ...]) -> None:
         retention = timedelta(hours=settings.retention_hours)
-        self.avatars = Uploads(store, "avatar", (AVATAR_ENROLMENTS, PORTRAITS), retention)
-        self.voices = Uploads(store, "voice", (VOICE_ENROLMENTS,), retention)
+        self.avatars = Uploads(store, "avatar", (AVATAR_ENROLMENTS, PORTRAITS), retention, settings.max_uploads)
+        self.voices = Uploads(store, "voice", (VOICE_ENROLMENTS,), retention, settings.max_uploads)
         self.portraits = built_in_avatars()
         self._stages = stages
         self._languages = languages

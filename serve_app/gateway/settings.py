@@ -18,6 +18,7 @@ class GatewaySettings(BaseModel):
     max_text_characters: int = Field(4000, gt=0, description="longest single text: a question or a script")
     max_messages: int = Field(1000, gt=0, description="messages a history may have")
     max_name_characters: int = Field(80, gt=0, description="longest name of an uploaded avatar or voice")
+    max_uploads: int = Field(100, ge=0, description="uploaded avatars, and as many voices, that are kept at a time")
     retention_hours: float = Field(7 * 24, gt=0, description="uploaded faces and voices are deleted after this time")
     sweep_seconds: float = Field(600, gt=0, description="how often expired uploads are looked for")
     health_timeout_seconds: float = Field(5, gt=0, description="a stage that is silent for longer counts as down")

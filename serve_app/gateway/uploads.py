@@ -8,7 +8,7 @@ import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from deployments.errors import NotFound
+from deployments.errors import NotFound, TooLarge
 from deployments.store.store import RECORDS, Store
 
 logger = logging.getLogger("ray.serve")
@@ -33,15 +33,22 @@ class Record:
 class Uploads:
     """The uploads of one noun. The record is written last and deleted first: what has no record does not exist."""
 
-    def __init__(self, store: Store, noun: str, kinds: tuple[str, ...], retention: timedelta) -> None:
+    def __init__(self, store: Store, noun: str, kinds: tuple[str, ...], retention: timedelta, most: int) -> None:
         self._store = store
         self._noun = noun
         self._kinds = kinds
         self._retention = retention
+        self._most = most
 
     def id_of(self, data: bytes) -> str:
         """The id that these bytes have as an upload."""
         return f"{self._noun}-{hashlib.sha256(data).hexdigest()[:20]}"
+
+    async def require_room(self, id: str) -> None:
+        """Raises TooLarge where the store holds as many as it may, and not this one already."""
+        known = [record.id for record in await self.current()]
+        if id not in known and len(known) >= self._most:
+            raise TooLarge(f"{self._most} uploaded {self._noun}s are kept at most. Delete one first.")
 
     async def add(self, id: str, name: str, blobs: dict[str, bytes]) -> Record:
         """Stores `blobs` by kind. The same upload again renews its name and its time."""

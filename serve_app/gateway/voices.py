@@ -38,8 +38,10 @@ class VoicesDoor:
 
     async def _enrol(self, sample: bytes, name: str) -> Response:
         voices = self._context.catalogue.voices
+        voice_id = voices.id_of(sample)
+        await voices.require_room(voice_id)
         enrolment = await self._context.stages.enrol_voice(await heard(sample, self._context.settings))
-        record = await voices.add(voices.id_of(sample), name, {VOICE_ENROLMENTS: enrolment})
+        record = await voices.add(voice_id, name, {VOICE_ENROLMENTS: enrolment})
         return JSONResponse(voice_entry(record), 201, {"Location": f"/v1/voices/{record.id}"})
 
     async def get(self, request: Request) -> Response:

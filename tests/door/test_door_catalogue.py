@@ -1,6 +1,7 @@
 """/v1/avatars and /v1/voices: built-ins, uploads with consent, and their end."""
 
 import asyncio
+import struct
 from datetime import timedelta
 
 import cv2
@@ -76,8 +77,21 @@ def test_consent_is_asked_for(client: TestClient, stages: DoorStages) -> None:
     assert not stages.calls
 
 
+def test_a_photo_from_a_phone_is_turned_upright(client: TestClient) -> None:
+    tall = cv2.imdecode(np.frombuffer(photo(), np.uint8), cv2.IMREAD_COLOR)[:, :64]
+    data = cv2.imencode(".jpg", cv2.rotate(tall, cv2.ROTATE_90_COUNTERCLOCKWISE))[1].tobytes()
+    turn_right = struct.pack(">4sIHHHIHH", b"MM\x00*", 8, 1, 0x0112, 3, 1, 6, 0) + bytes(4)
+    exif = b"Exif\x00\x00" + turn_right
+    marked = data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+    made = client.post("/v1/avatars", files={"image": ("me.jpg", marked)}, data=CONSENT)
+    assert made.status_code == 201
+    kept = client.get(made.json()["portrait"]).content
+    assert cv2.imdecode(np.frombuffer(kept, np.uint8), cv2.IMREAD_COLOR).shape == (128, 64, 3)
+    assert b"Exif" not in kept, "where and when it was taken is nobody's business"
+
+
 async def test_uploads_expire_and_are_swept(store: Store) -> None:
-    uploads = Uploads(store, "avatar", (PORTRAITS,), timedelta(seconds=-1))
+    uploads = Uploads(store, "avatar", (PORTRAITS,), timedelta(seconds=-1), 10)
     await uploads.add("avatar-1", "old", {PORTRAITS: b"photo"})
     assert await uploads.current() == []
     assert await uploads.sweep() == 1

@@ -100,14 +100,24 @@ async def test_retention_and_names(door: Opener) -> None:
         assert long.status_code == 422
 
 
+async def test_uploads_have_an_end(door: Opener) -> None:
+    def form(level: float) -> dict[str, Any]:
+        return {"files": {"audio": ("me.wav", _hum(level))}, "data": {"consent": "true"}}
+
+    async with door(max_uploads=1) as client:
+        assert (await client.post("/v1/voices", **form(0.2))).status_code == 201
+        assert (await client.post("/v1/voices", **form(0.2))).status_code == 201, "the same one again"
+        assert (await client.post("/v1/voices", **form(0.1))).status_code == 413
+
+
 def test_unknown_and_impossible_settings_are_refused() -> None:
     for wrong in ({"max_turn": 1}, {"max_turns": 0}, {"media": {"max_audio": 1}}, {"retention_hours": 0}):
         with pytest.raises(ValidationError):
             GatewaySettings(**wrong)
 
 
-def _hum() -> bytes:
+def _hum(level: float = 0.2) -> bytes:
     file = io.BytesIO()
     time = np.arange(3 * 16_000) / 16_000
-    soundfile.write(file, (0.2 * np.sin(2 * np.pi * 200 * time)).astype(np.float32), 16_000, format="WAV")
+    soundfile.write(file, (level * np.sin(2 * np.pi * 200 * time)).astype(np.float32), 16_000, format="WAV")
     return file.getvalue()
