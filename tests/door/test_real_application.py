@@ -1,0 +1,203 @@
+"""The whole application as `avatar serve` runs it, with the real weights: what a newcomer has, tried end to end."""
+
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import httpx
+import numpy as np
+import pytest
+import soundfile
+import soxr
+import yaml
+
+from serve_app.client import AvatarClient
+from serve_app.media.synthetic import is_marked_synthetic
+from serve_app.samples.catalogue import question
+from serve_app.turn_report import report_in
+from tests.door.conftest import wav
+
+pytestmark = [pytest.mark.weights, pytest.mark.timeout(400)]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """serve_config.yaml as it is, but for the store."""
+    config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
+    config["applications"][0]["args"]["store"] = {"url": str(tmp_path_factory.mktemp("store"))}
+    path = tmp_path_factory.mktemp("config") / "serve_config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    port = free_port()
+    command = [sys.executable, "-m", "serve_app.cli.main", "serve", "--config", str(path), "--port", str(port)]
+    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
+        child = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "RAY_TMPDIR": folder}
+        )
+        assert child.stdout is not None
+        for line in child.stdout:
+            if "Ctrl-C" in line:
+                break
+        threading.Thread(target=child.stdout.read, daemon=True).start()
+        assert child.poll() is None, "the application did not start"
+        yield f"http://127.0.0.1:{port}"
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 0
+
+
+def sound_of(film: bytes) -> np.ndarray:
+    """The soundtrack at 16 kHz."""
+    with av.open(io.BytesIO(film)) as container:
+        rate = container.streams.audio[0].rate
+        samples = np.concatenate([frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)])
+    return soxr.resample(samples.astype(np.float32), rate, 16_000)
+
+
+def pictures_of(film: bytes) -> np.ndarray:
+    with av.open(io.BytesIO(film)) as container:
+        return np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])
+
+
+def letters(text: str) -> str:
+    return re.sub(r"[^\w]", "", text.lower())
+
+
+def share_understood(said: str, heard: str) -> float:
+    """1 - edit distance over length, by letters: how much of what was said was heard."""
+    a, b = letters(said), letters(heard)
+    row = np.arange(len(b) + 1)
+    for i, one in enumerate(a, 1):
+        before, row = row, np.empty_like(row)
+        row[0] = i
+        for j, other in enumerate(b, 1):
+            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (one != other))
+    return 1 - row[-1] / max(1, len(a))
+
+
+@pytest.mark.parametrize("name", ["en-capital", "es-capital", "zh-capital"])
+def test_a_spoken_question_is_heard_answered_spoken_and_shown(url: str, name: str) -> None:
+    asked = question(name)
+    answer = httpx.post(
+        f"{url}/conversation",
+        content=asked.sound(),
+        headers={"Content-Type": "audio/wav", "X-Request-ID": f"real-{name}"},
+        timeout=120,
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["X-Request-ID"] == f"real-{name}" and "Server-Timing" in answer.headers
+    report = report_in(answer.content)
+    assert report is not None and report.language == asked.language
+    assert share_understood(asked.text, report.transcript) > 0.9
+    assert is_marked_synthetic(answer.content)
+    sound, pictures = sound_of(answer.content), pictures_of(answer.content)
+    assert len(pictures) / 25 == pytest.approx(report.media_seconds, abs=0.05)
+    assert len(sound) / 16_000 == pytest.approx(report.media_seconds, abs=0.1)
+    # the soundtrack, heard by the same application, says what the reply says
+    file = io.BytesIO()
+    soundfile.write(file, sound, 16_000, format="WAV")
+    heard = AvatarClient(url).transcribe(file.getvalue(), language=asked.language)
+    assert share_understood(report.reply, heard.text) > 0.75, (report.reply, heard.text)
+    # something in the picture moves while the sound is loud, and the picture is not black
+    assert pictures.mean() > 20 and np.abs(np.diff(pictures.astype(np.float32), axis=0)).mean(axis=(1, 2)).max() > 0.3
+
+
+def replicas() -> dict[int, str]:
+    """Process ids of the replicas that run, with their deployments, by the titles that Ray gives them."""
+    found = {}
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                title = (process / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if match := re.match(r"ray::ServeReplica:avatar:(\w+)", title):
+                found[int(process.name)] = match.group(1)
+    return found
+
+
+def temporary_files() -> set[str]:
+    return {name for name in os.listdir(tempfile.gettempdir()) if not name.startswith(("ray", "pytest"))}
+
+
+def test_bad_input_gets_its_typed_error_restarts_nothing_and_leaves_nothing(url: str) -> None:
+    replicas_before, files_before = replicas(), temporary_files()
+    assert {"ASR", "LLM", "TTS", "Video"} <= set(replicas_before.values())
+    nan = io.BytesIO()
+    soundfile.write(nan, np.full(16_000, np.nan, np.float32), 16_000, format="WAV", subtype="FLOAT")
+    hour = io.BytesIO()
+    soundfile.write(hour, np.zeros(3600 * 8_000, np.float32), 8_000, format="FLAC", subtype="PCM_16")
+    bad_sounds = {
+        "empty": (b"", 400),
+        "text": (b"I am not a sound at all, whatever my name is.", 400),
+        "truncated": (wav(2.0)[:2_000], 400),
+        "silent": (wav(2.0, level=0.0), 400),
+        "not a number": (nan.getvalue(), 400),
+        "an hour": (hour.getvalue(), 413),
+    }
+    for name, (body, status) in bad_sounds.items():
+        answer = httpx.post(f"{url}/conversation", content=body, headers={"Content-Type": "audio/wav"}, timeout=60)
+        assert answer.status_code == status, (name, answer.status_code, answer.text)
+        assert answer.json()["error"]["message"], name
+    bad_requests: list[tuple[dict[str, str], int]] = [
+        ({"text": "hello", "avatar": "nobody"}, 404),
+        ({"text": "hello", "voice": "nobody"}, 404),
+        ({"text": "hello", "language": "xx"}, 415),
+        ({"text": ""}, 422),
+    ]
+    for request, status in bad_requests:
+        answer = httpx.post(f"{url}/generate", json=request, timeout=60)
+        assert answer.status_code == status, (request, answer.status_code, answer.text)
+    speech, rate = soundfile.read(io.BytesIO(question("en-capital").sound()))
+    eight = io.BytesIO()
+    soundfile.write(eight, np.repeat(speech[:, None], 8, axis=1), rate, format="WAV")
+    assert "capital" in AvatarClient(url).transcribe(eight.getvalue()).text
+    assert httpx.post(f"{url}/generate", json={"text": "All is well."}, timeout=60).status_code == 200
+    assert replicas() == replicas_before
+    assert temporary_files() <= files_before
+
+
+@pytest.mark.parametrize("stage", ["ASR", "LLM", "TTS", "Video"])
+def test_a_turn_outlives_the_death_of_a_stage(url: str, stage: str) -> None:
+    client = AvatarClient(url, timeout_seconds=120)
+    victims = [process for process, name in replicas().items() if name == stage]
+    delay = 0.05 if stage == "ASR" else 1.0
+    killer = threading.Timer(delay, lambda: [os.kill(process, signal.SIGKILL) for process in victims])
+    killer.start()
+    film = client.talk(question("en-sky").sound())
+    killer.join()
+    assert film.report.media_seconds > 1
+    end = time.monotonic() + 90
+    while not client.health().ok:
+        assert time.monotonic() < end, "the stage did not come back"
+        time.sleep(0.5)
+
+
+def test_two_people_are_answered_at_once_and_get_their_own_answers(url: str) -> None:
+    films = {}
+
+    def ask(name: str, text: str) -> None:
+        films[name] = AvatarClient(url, timeout_seconds=120).say(text)
+
+    texts = {"one": "The first of us says apples.", "two": "The second of us says oranges."}
+    threads = [threading.Thread(target=ask, args=item) for item in texts.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {name: film.report.reply for name, film in films.items()} == texts
