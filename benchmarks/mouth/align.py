@@ -22,6 +22,8 @@ SECONDS_PER_FRAME = 0.005
 OFFSETS = {"kokoro": -0.055, "espeak": -0.020, "flite": -0.005}
 """Seconds added to a program's times before alignment; measured as the mean dip of energy around p, b and m."""
 _SLACK_SECONDS = {"kokoro": 0.085, "espeak": 0.065, "flite": 0.055}
+_PAUSE_SLACK_SECONDS = 0.6
+"""Kokoro often gives the silence after a sentence to its last vowel or tone."""
 _CEPSTRA = 13
 _ROUNDS = 5
 _SAME_CLOSURE_SECONDS = 0.06
@@ -111,7 +113,8 @@ class Aligner:
         scores = (self._constants[kinds] - 0.5 * np.square(away).sum(axis=2).T)[:, column]
         times = np.arange(len(scores))[:, None] * SECONDS_PER_FRAME
         starts, ends = (np.array([getattr(span, edge) for span in item.spans]) for edge in ("start", "end"))
-        scores[(times < starts - self._slack) | (times > ends + self._slack)] = -1e6
+        slack = np.where([span.sound == SILENCE for span in item.spans], _PAUSE_SLACK_SECONDS, self._slack)
+        scores[(times < starts - slack) | (times > ends + slack)] = -1e6
         repeats = np.array([_LEAST_FRAMES.get(span.sound, 3) if span.needed else 1 for span in item.spans])
         needed = np.repeat([span.needed for span in item.spans], repeats)
         path = _best_path(np.repeat(scores, repeats, axis=1), needed)

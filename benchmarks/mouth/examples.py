@@ -88,9 +88,9 @@ def disturbed(levels: Float32, chance: np.random.Generator) -> Float32:
     """Another level (about -30 to 0 dBFS), microphone and background, all in the logarithm: float32 [n, 40]."""
     slope = np.linspace(-1, 1, BANDS, dtype=np.float32)
     made = levels + chance.uniform(-6.5, 1.8) + slope * chance.uniform(-1.3, 1.3) + chance.normal(size=BANDS) * 0.3
-    if chance.random() < 0.65:
+    if chance.random() < 0.6:
         loud = float(np.percentile(made.mean(axis=1), 95))
-        floor = loud + chance.uniform(-11.0, -3.2) - slope * chance.uniform(-1.0, 2.0)
+        floor = loud + chance.uniform(-14.0, -4.5) - slope * chance.uniform(-1.0, 2.0)
         made = np.logaddexp(made, floor[None] + chance.gumbel(size=made.shape) * 0.35)
     if chance.random() < 0.3:
         start = chance.integers(0, BANDS - 4)

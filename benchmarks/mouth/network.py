@@ -10,13 +10,13 @@ from deployments.contracts import Float32
 from deployments.video.portrait.features import BANDS, BINS, POWER_FLOOR, mel_bands
 from deployments.video.portrait.pose import MOUTH_CHANNELS
 
-ROWS_AHEAD = 4
-"""Rows of 20 ms after its own that an output row hears: 80 ms."""
+ROWS_AHEAD = 5
+"""Rows of 20 ms after its own that an output row hears: 100 ms."""
 DILATIONS = (1, 2, 4, 4)
 KERNEL = 5
 ROWS_AROUND = (KERNEL - 1) * sum(DILATIONS)
 WIDTH = 96
-PRESS = MOUTH_CHANNELS.index("press")
+OPEN, PUCKER, PRESS = (MOUTH_CHANNELS.index(name) for name in ("open", "pucker", "press"))
 SPECTRA_PER_ROW = 2
 SILENT_LEVEL = float(np.log(POWER_FLOOR))
 

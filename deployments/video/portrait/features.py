@@ -29,9 +29,7 @@ _WINDOW = _hann()
 
 def mel_bands() -> Float32:
     """Triangular filters on the mel scale of O'Shaughnessy (2595 log10(1 + f/700)): float32 [BANDS, BINS]."""
-    lowest, highest = (
-        2595.0 * np.log10(1.0 + hertz / 700.0) for hertz in (LOWEST_HZ, HIGHEST_HZ)
-    )
+    lowest, highest = (2595.0 * np.log10(1.0 + hertz / 700.0) for hertz in (LOWEST_HZ, HIGHEST_HZ))
     edges = 700.0 * (10.0 ** (np.linspace(lowest, highest, BANDS + 2) / 2595.0) - 1.0)
     bins = np.arange(BINS) * HEARING_RATE_HZ / TRANSFORM_SAMPLES
     rising = (bins[None] - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
@@ -45,9 +43,7 @@ _BANDS = mel_bands()
 
 def power_spectra(samples: Float32) -> Float32:
     """Squared magnitudes, float32 [1 + (n - 400) // 160, BINS] of float32 [n] at 16 kHz; n ≥ 400."""
-    spans = np.lib.stride_tricks.sliding_window_view(samples, SPAN_SAMPLES)[
-        ::HOP_SAMPLES
-    ]
+    spans = np.lib.stride_tricks.sliding_window_view(samples, SPAN_SAMPLES)[::HOP_SAMPLES]
     spectra = np.fft.rfft(spans * _WINDOW, TRANSFORM_SAMPLES, axis=1)
     power: Float32 = np.square(spectra.real) + np.square(spectra.imag)
     return power
@@ -55,7 +51,5 @@ def power_spectra(samples: Float32) -> Float32:
 
 def log_mel(samples: Float32) -> Float32:
     """Natural logarithm of the power in each band: float32 [spectra, BANDS]."""
-    levels: Float32 = np.log(
-        power_spectra(samples) @ _BANDS.T + np.float32(POWER_FLOOR)
-    )
+    levels: Float32 = np.log(power_spectra(samples) @ _BANDS.T + np.float32(POWER_FLOOR))
     return levels

@@ -2,6 +2,9 @@
 
 A pure function of a window of samples. It knows nothing of streams: the engine cuts the windows, always on the same
 grid of frames, which is what makes a stream's frames independent of how its audio arrived.
+
+The network gives a row of channels every 20 ms, looking 80 ms ahead; it was trained on smooth targets, so nothing
+smooths its output again: a filter would add delay and blunt the closures. Two rows make a frame.
 """
 
 from pathlib import Path
@@ -10,66 +13,102 @@ import numpy as np
 import onnxruntime
 
 from deployments.contracts import SAMPLES_PER_FRAME, Float32
-from deployments.errors import BadInput
-from deployments.video.portrait.features import HOP_SAMPLES, SPAN_SAMPLES, log_mel
+from deployments.errors import BadInput, EngineFailed
+from deployments.video.portrait.features import BINS, HOP_SAMPLES, SPAN_SAMPLES, power_spectra
 from deployments.video.portrait.pose import MOUTH_CHANNELS
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
-_ROW_SAMPLES = 2 * HOP_SAMPLES
-_ROWS_AROUND = 44
-"""Rows of 20 ms that one output row needs beside itself, look-ahead included."""
+MODEL = Path(__file__).resolve().parent.parent / "models" / "mouth.onnx"
+GROUP_FRAMES = 5
+"""Frames computed at once. Always that many: a graph run's last bit may depend on its shape."""
+
+_OPEN, _PRESS = MOUTH_CHANNELS.index("open"), MOUTH_CHANNELS.index("press")
+_LOWEST = np.array([-1.0 if name == "wide" else 0.0 for name in MOUTH_CHANNELS], np.float32)
+_SPECTRA_PER_FRAME = SAMPLES_PER_FRAME // HOP_SAMPLES
+_SPECTRA_BEHIND, _SPECTRA_AHEAD = 80, 8
+"""10 ms spectra that the network hears before and after a group of frames."""
+_SPECTRA_IN = _SPECTRA_BEHIND + GROUP_FRAMES * _SPECTRA_PER_FRAME + _SPECTRA_AHEAD
+_NEARBY = 2 * _SPECTRA_AHEAD + _SPECTRA_PER_FRAME
+"""Spectra whose loudness tells silence: 80 ms to either side of a frame."""
+
+SILENT_DBFS, AUDIBLE_DBFS = -72.0, -60.0
+"""Loudness (of the loudest 25 ms nearby) below which the mouth rests, and above which it is the network's."""
+_FULL_SCALE_POWER = float(np.square(np.hanning(SPAN_SAMPLES)).sum()) * BINS
+"""About the sum over one spectrum of noise at 0 dBFS (Parseval's theorem)."""
+UNPRESSED, PRESSED = 0.1, 0.9
+"""The network's press is a likelihood; a doubtful one is told to the face as less than it is, a likely one as more."""
+CLOSING, CLOSED = 0.35, 0.65
+"""Press from which an opening is taken back, and at which the mouth is shut."""
+SHUT = 0.02
+"""Openings below fade to none, so that what is left of noise parts no lips. Small ones that do are the renderer's."""
+
+
+def _ramp(values: Float32, low: float, high: float) -> Float32:
+    """0 below `low`, 1 above `high`, smooth between (3 x² - 2 x³)."""
+    part = np.clip((values - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
+    result: Float32 = part * part * (3.0 - 2.0 * part)
+    return result
+
+
+def _shaped(rows: Float32, audible: Float32) -> Float32:
+    """Rows [n, 2, 8] of the network and each frame's audibility [n] to what the face is told: float32 [n, 8].
+
+    A press shuts the mouth: lips that touch do not part, whatever the network would do with each channel.
+    """
+    shapes: Float32 = rows.mean(axis=1)
+    shapes[:, _PRESS] = _ramp(shapes[:, _PRESS], UNPRESSED, PRESSED)
+    shapes *= audible[:, None]
+    np.clip(shapes, _LOWEST, 1.0, out=shapes)
+    opening = shapes[:, _OPEN]
+    opening *= _ramp(opening, 0.0, SHUT) * (1.0 - _ramp(shapes[:, _PRESS], CLOSING, CLOSED))
+    return shapes
 
 
 class MouthNet:
     """Mouth channels for video frames. Not thread-safe: one instance a thread."""
 
-    HISTORY_SAMPLES = 12_320
+    HISTORY_SAMPLES = _SPECTRA_BEHIND * HOP_SAMPLES + SPAN_SAMPLES - HOP_SAMPLES
     """16 kHz samples before the first frame's start that a window begins with (zeros at the start of a stream)."""
-    LOOKAHEAD_SAMPLES = 2_000
-    """16 kHz samples after the last frame's end that a window ends with."""
+    LOOKAHEAD_SAMPLES = _SPECTRA_AHEAD * HOP_SAMPLES
+    """16 kHz samples after the last frame's end that a window ends with: 80 ms."""
 
-    def __init__(self, threads: int = 1, model: Path = MODELS / "a2m_v3.onnx") -> None:
+    def __init__(self, threads: int = 1, model: Path = MODEL) -> None:
+        """Loads the network. Raises EngineFailed when the file cannot be read as one."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            str(model), options, providers=["CPUExecutionProvider"]
-        )
-        norm = np.load(MODELS / "a2m_v3_norm.npz")
-        self._mean, self._scale = norm["MU"], norm["SD"]
+        try:
+            self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime declares no base class for its errors
+            raise EngineFailed(f"The mouth network {model} cannot be loaded: {error}") from error
 
     def channels(self, window: Float32) -> Float32:
         """Channels for n frames, float32 [n, 8] in the order of MOUTH_CHANNELS.
 
         `window`: float32 [HISTORY_SAMPLES + 640 n + LOOKAHEAD_SAMPLES] in [-1, 1] at 16 kHz, n ≥ 1. Digital silence
-        gives zeros exactly. Raises BadInput for any other shape or type, or samples that are not finite.
+        gives zeros exactly. Frames come in groups of five counted from the window's start; the same group at the
+        start of its own window has the same bits. Raises BadInput for any other shape or type, or samples that are
+        not finite.
         """
-        frames, rest = divmod(
-            len(window) - self.HISTORY_SAMPLES - self.LOOKAHEAD_SAMPLES,
-            SAMPLES_PER_FRAME,
-        )
-        if (
-            window.ndim != 1
-            or window.dtype != np.float32
-            or rest
-            or frames < 1
-            or not np.isfinite(window).all()
-        ):
-            raise BadInput(
-                "The mouth network needs float32 mono samples: history, whole frames and look-ahead."
-            )
-        levels = ((log_mel(window) - self._mean) / self._scale).astype(np.float32)
-        rows = np.ascontiguousarray(levels.reshape(len(levels) // 2, -1).T)[None]
-        shapes = self._session.run(None, {"x": rows})[0][0].T
-        result: Float32 = shapes.reshape(frames, 2, len(MOUTH_CHANNELS)).mean(axis=1)
-        heard = np.abs(window).max() > 1e-4
-        return np.maximum(result, np.float32([0, -1, 0, 0, 0, 0, 0, 0])) * np.float32(
-            heard
-        )
+        spare = len(window) - self.HISTORY_SAMPLES - self.LOOKAHEAD_SAMPLES if window.ndim == 1 else 0
+        frames, rest = divmod(spare, SAMPLES_PER_FRAME)
+        if rest or frames < 1 or window.dtype != np.float32:
+            raise BadInput("The mouth network needs float32 mono samples: its history, whole frames, its look-ahead.")
+        if not np.isfinite(window).all():
+            raise BadInput("The speech has samples that are not numbers: send finite samples.")
+        groups = -(-frames // GROUP_FRAMES)
+        padded = np.pad(window, (0, (groups * GROUP_FRAMES - frames) * SAMPLES_PER_FRAME))
+        step, length = GROUP_FRAMES * SAMPLES_PER_FRAME, self.HISTORY_SAMPLES + self.LOOKAHEAD_SAMPLES
+        pieces = [self._group(padded[start : start + step + length]) for start in range(0, groups * step, step)]
+        result: Float32 = np.concatenate(pieces)[:frames]
+        return result
 
-
-assert (
-    MouthNet.HISTORY_SAMPLES + MouthNet.LOOKAHEAD_SAMPLES
-    == _ROWS_AROUND * _ROW_SAMPLES + SPAN_SAMPLES - HOP_SAMPLES
-)
+    def _group(self, window: Float32) -> Float32:
+        """Channels of GROUP_FRAMES frames: float32 [GROUP_FRAMES, 8]."""
+        power = power_spectra(window)
+        rows = self._session.run(None, {"power": power})[0]
+        loudness = np.lib.stride_tricks.sliding_window_view(power.sum(axis=1), _NEARBY)
+        first = _SPECTRA_BEHIND - _SPECTRA_AHEAD
+        loudest = loudness[first::_SPECTRA_PER_FRAME].max(axis=1)
+        decibels = 10.0 * np.log10(loudest / np.float32(_FULL_SCALE_POWER) + np.float32(1e-20))
+        return _shaped(rows.reshape(GROUP_FRAMES, -1, len(MOUTH_CHANNELS)), _ramp(decibels, SILENT_DBFS, AUDIBLE_DBFS))
