@@ -1,6 +1,7 @@
 """A chat model that speaks: persona, language, speakable text and limits around any source of tokens."""
 
 import logging
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -18,6 +19,9 @@ _log = logging.getLogger("ray.serve")
 _ROLES = ("system", "user", "assistant")
 _LEAST_TOKENS = 16
 """A reply that goes on after a replica died may have at least this many more."""
+
+_CONTROL = re.compile(r"<\|[^|<>]{1,40}\|>")
+"""What templates mark turns with. In a user's text it could speak in another role's name."""
 
 _FIRMER = {
     "en": "Answer in English, in plain spoken words.",
@@ -100,7 +104,7 @@ class Speaker:
     def _asked(self, request: ReplyRequest, language: str, firmer: bool) -> Prompt:
         longest = self._longest(request)
         left = max(min(_LEAST_TOKENS, longest), longest - len(request.prefix) // 4)
-        messages = tuple(message for message in request.messages if message.content.strip())
+        messages = tuple(_clean(message) for message in request.messages if message.content.strip())
         note = _FIRMER.get(language, f"Answer in {_named(language)}.") if firmer else ""
         return replace(self._prompt(language, messages, left), prefix=request.prefix, note=note)
 
@@ -136,6 +140,12 @@ async def _spoken(
         if text:
             yield text, False
     yield limiter.take(speakable.end(), tokens=0) + limiter.end(cut), True
+
+
+def _clean(message: Message) -> Message:
+    """The message without control marks and without halves of surrogate pairs, which no encoder takes."""
+    text = message.content.encode("utf-8", "replace").decode()
+    return Message(message.role, _CONTROL.sub(" ", text))
 
 
 def _named(language: str) -> str:

@@ -201,6 +201,9 @@ async def test_a_refusal_is_a_typed_error(source: LlamaSource, monkeypatch: pyte
     monkeypatch.setattr(source, "_server", Refusing())
     with pytest.raises(EngineFailed, match="out of luck"):
         await made(source, prompt("Go"))
+    monkeypatch.setattr(source, "_server", object())
+    with pytest.raises(EngineFailed, match=r"llama\.cpp failed"):
+        await made(source, prompt("Go"))
     assert source.active == 0
 
 
@@ -219,9 +222,11 @@ async def test_a_stuck_model_times_out_and_is_not_healthy(source: LlamaSource, m
     await asyncio.sleep(0.2)
     with pytest.raises(EngineFailed, match="no token"):
         await source.check()
-    release.set()
     with pytest.raises(TimedOut):
         await task
+    assert source.active == 1  # its thread is not back, so its slot is not free
+    release.set()
+    assert await eventually(lambda: source.active == 0)
 
 
 def test_a_file_that_is_no_model_is_an_engine_failure(tmp_path: Path) -> None:
@@ -269,6 +274,10 @@ async def test_closing_leaves_nothing(tiny: Path) -> None:
 def test_settings_reach_the_library(knob: str, value: int, read: Callable[[Any], int]) -> None:
     assert read(_parameters(Path("x"), LlamaSettings(), "s")) != value
     assert read(_parameters(Path("x"), LlamaSettings.model_validate({knob: value}), "s")) == value
+
+
+def test_openmp_was_told_not_to_spin() -> None:
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE" and os.environ["GOMP_SPINCOUNT"] == "0"
 
 
 async def test_sampling_reaches_the_library(tiny: Path, source: LlamaSource, watched: Watched) -> None:
