@@ -19,7 +19,7 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 # Where packages come from is the user's configuration. Spelt in pieces, because this file is searched too.
 REGISTRY_HOSTS = ["py" + "pi.org", "python" + "hosted.org", "npm" + "js.org", "npm" + "js.com", "anaconda" + ".org"]
 # Imported only where an extra is installed, inside the function that needs it.
-OWN_OR_OPTIONAL = {"serve_app", "deployments", "espeakng_loader"}
+OWN_OR_OPTIONAL = {"serve_app", "deployments", "benchmarks", "tests", "espeakng_loader"}
 INDEX_OPTIONS = ["--index" + "-url", "--extra-index" + "-url", "--find" + "-links", "PIP_INDEX" + "_URL"]
 
 
@@ -45,14 +45,21 @@ def test_every_dependency_has_a_range_and_a_pin_within_it() -> None:
         assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), str(requirement)
 
 
-def test_what_the_code_imports_is_declared() -> None:
+@pytest.mark.parametrize(
+    ("folders", "extras"),
+    [(("serve_app", "deployments"), ()), (("tests",), ("test",)), (("benchmarks",), ("test", "train"))],
+    ids=["code", "tests", "benchmarks"],
+)
+def test_what_is_imported_is_declared(folders: tuple[str, ...], extras: tuple[str, ...]) -> None:
     """An import that works only because something else happened to be installed breaks on a fresh machine."""
-    declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    texts = [*PROJECT["dependencies"], *(text for extra in extras for text in EXTRAS[extra])]
+    declared = {canonicalize_name(Requirement(text).name) for text in texts}
     providers = packages_distributions()
     undeclared = []
-    for path in [*(ROOT / "serve_app").rglob("*.py"), *(ROOT / "deployments").rglob("*.py")]:
+    for path in [path for folder in folders for path in (ROOT / folder).rglob("*.py")]:
         for root in imported_roots(path) - OWN_OR_OPTIONAL - sys.stdlib_module_names:
-            if not declared & {canonicalize_name(name) for name in providers.get(root, [])}:
+            # What no installed package provides goes by its own name: torch is torch.
+            if not declared & {canonicalize_name(name) for name in providers.get(root, [root])}:
                 undeclared.append(f"{path.relative_to(ROOT)} imports {root}")
     assert undeclared == []
 
