@@ -89,9 +89,14 @@ class LlamaSource:
                 await _returned(thread)
 
     def warm(self, prompts: Sequence[Prompt]) -> None:
-        """Read each prompt once, in one slot: the others find it in the server's prompt cache."""
-        for prompt in prompts:
-            self._complete(prompt.all_messages(), 1, 0, _Reply(None))
+        """Leave every slot with the first prompt read, and the others in the server's prompt cache.
+
+        What a slot reads goes there when something else comes; what is fetched from there is there no more.
+        """
+        rest = [(slot, prompts[0]) for slot in range(self._settings.slots)][::-1]
+        for slot, prompt in [*((0, prompt) for prompt in prompts), *rest]:
+            self._complete(prompt.all_messages(), 1, slot, _Reply(None))
+            self._slots.remember(slot, [prompt.persona])
 
     async def check(self) -> None:
         with self._lock:
@@ -128,7 +133,8 @@ class LlamaSource:
             return
         try:
             messages = self._fitted(prompt).all_messages()
-            slot = self._slots.take([message["content"] for message in messages if message["role"] == "user"])
+            said = [message["content"] for message in messages if message["role"] == "user"]
+            slot = self._slots.take([prompt.persona, *said])
             try:
                 self._complete(messages, prompt.max_tokens, slot, reply)
             finally:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 
 class SlotBoard:
-    """Keeps, for each slot, the texts it read last. Thread-safe.
+    """Keeps, for each slot, the texts it read last: persona first, then the user's. Thread-safe.
 
     The engine's own choice goes by likeness of prompts, and since all begin with the persona it would let a new
     conversation overwrite another's cache while a fresh slot stands idle.
@@ -19,7 +19,7 @@ class SlotBoard:
         self._clock = 0
 
     def take(self, texts: Sequence[str]) -> int:
-        """A free slot: the one that knows this conversation, else the one unused for longest.
+        """A free slot: one that knows this conversation, else its persona; among those the one unused for longest.
 
         Call it from at most as many threads at once as there are slots.
         """
@@ -35,12 +35,19 @@ class SlotBoard:
         with self._lock:
             self._free.append(slot)
 
-    def _knows(self, slot: int, texts: Sequence[str]) -> int:
-        """How many of the texts, from the first on, this slot read last time; none unless it read them all.
+    def remember(self, slot: int, texts: Sequence[str]) -> None:
+        """Note what a slot has read outside any conversation."""
+        with self._lock:
+            self._remembered[slot] = tuple(texts)
 
-        The last text a slot read was the question; it knows the conversation if that question is in it.
+    def _knows(self, slot: int, texts: Sequence[str]) -> int:
+        """How many of the texts this slot has read: all of a conversation's, or its persona, or nothing.
+
+        The last text a slot read was a question: it knows the conversation if that question is in it.
         """
         remembered = self._remembered[slot]
-        if not remembered or remembered[-1] not in texts:
+        if not remembered or remembered[0] != texts[0]:
             return 0
+        if remembered[-1] not in texts[1:]:
+            return 1
         return len(set(remembered) & set(texts))

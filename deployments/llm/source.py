@@ -56,7 +56,7 @@ class TokenSource(Protocol):
         ...
 
     def warm(self, prompts: Sequence[Prompt]) -> None:
-        """Read prompts before anyone waits for them, so that others that begin alike start sooner. Blocks."""
+        """Read prompts, the likeliest first, so that others that begin alike start sooner. Blocks."""
         ...
 
     async def check(self) -> None:

@@ -47,10 +47,8 @@ class Speaker:
 
     def warm(self) -> None:
         """Read persona and examples in every language before anyone waits for them. Blocks."""
-        first, *others = self._settings.languages
-        # The first language comes again at the end: what a slot reads leaves for the cache when something else comes.
         greeting = (Message("user", "."),)
-        self._source.warm([self._prompt(language, greeting, 1) for language in (first, *others, first)])
+        self._source.warm([self._prompt(language, greeting, 1) for language in self._settings.languages])
 
     async def check(self) -> None:
         """Raises EngineFailed where the engine cannot answer."""
