@@ -1,10 +1,10 @@
 """The whole graph on one screen. `serve run serve_config.yaml` calls `build_app` with the YAML's `args`."""
 
-from deployments.tts.deployment import build_tts
 from ray import serve
 
 from deployments.asr.deployment import build_asr
 from deployments.llm.deployment import build_llm
+from deployments.tts.deployment import build_tts
 from deployments.video.deployment import build_video
 from serve_app.args import AppArgs
 from serve_app.gateway.deployment import build_gateway

@@ -239,7 +239,8 @@ class _Turn:
                 self.track.fill(GROUP_FRAMES)
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._more_sound.wait(), patience)
+                async with asyncio.timeout(patience):
+                    await self._more_sound.wait()
 
     async def _emit_media(self, frames: tuple[EncodedFrame, ...]) -> None:
         pcm, filled = self.track.take_ear(len(frames))

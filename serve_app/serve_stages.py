@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
@@ -129,14 +129,15 @@ class ServeStages:
         for attempt in (1, 2):
             response = ask()
             try:
-                return await asyncio.wait_for(response, self._seconds(attempt))
+                async with asyncio.timeout(self._seconds(attempt)):
+                    return await response
             except Exception as error:
                 death = _translated(stage, error)
                 if not isinstance(death, _Died):
                     raise death from error
                 _give_up_after(attempt, stage, death)
             finally:
-                response.cancel()  # frees the replica when we are cancelled or out of time; nothing if it is done
+                _withdraw(response)
         raise AssertionError("unreachable")
 
     async def _stream(self, stage: str, attempt: int, ask: Callable[[T], Any], request: T) -> AsyncGenerator[Any, None]:
@@ -145,16 +146,27 @@ class ServeStages:
         try:
             while True:
                 try:
-                    yield await asyncio.wait_for(anext(stream), self._seconds(attempt))
+                    async with asyncio.timeout(self._seconds(attempt)):
+                        item = await anext(stream)
                 except StopAsyncIteration:
                     return
                 except Exception as error:
                     raise _translated(stage, error) from error
+                yield item
         finally:
-            stream.cancel()
+            _withdraw(stream)
 
     def _seconds(self, attempt: int) -> float:
         return self._limits.answer_seconds if attempt == 1 else self._limits.retry_seconds
+
+
+def _withdraw(call: Any) -> None:
+    """Frees the replica of a call that is given up; does nothing to one that is over.
+
+    Ray raises what the call had failed with once more. That was reported when it was awaited.
+    """
+    with suppress(RayServeException, RayError):
+        call.cancel()
 
 
 def _translated(stage: str, error: Exception) -> AvatarError | _Died:
