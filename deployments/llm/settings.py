@@ -48,7 +48,7 @@ class LlamaSettings(_Settings):
         ge=0,
         description="Older turns beyond this are left out. A replica new to a conversation reads all of it first.",
     )
-    threads: int = Field(1, ge=1, description="Threads that generate.")
+    threads: int = Field(2, ge=1, description="Threads that generate. They sleep, not spin, where they wait.")
     batch_threads: int = Field(2, ge=1, description="Threads that read the prompt.")
     batch_tokens: int = Field(
         64, ge=32, description="Prompt tokens read at once: a cancel waits for one such batch at the most."

@@ -261,7 +261,7 @@ async def test_closing_leaves_nothing(tiny: Path) -> None:
     [
         ("slots", 3, lambda p: p.n_parallel),
         ("context_tokens", 512, lambda p: p.n_ctx // p.n_parallel),
-        ("threads", 2, lambda p: p.cpuparams.n_threads),
+        ("threads", 3, lambda p: p.cpuparams.n_threads),
         ("batch_threads", 3, lambda p: p.cpuparams_batch.n_threads),
         ("batch_tokens", 128, lambda p: p.n_batch),
         ("batch_tokens", 128, lambda p: p.n_ubatch),
