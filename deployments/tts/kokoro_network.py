@@ -135,19 +135,18 @@ class PartsNetwork:
     ) -> Float32:
         inputs = _text_inputs(ids, style, speed)
         durations, encoding, letters = self._text.run(inputs, cancellation)
-        lengths = self._timed(durations.reshape(-1))
+        lengths = durations.reshape(-1).astype(np.int64)
         aligned = {"encoding_frames": by_frames(encoding.transpose(0, 2, 1), lengths), "style": inputs["style"]}
         pitch, energy = self._prosody.run(aligned, cancellation)
         if melody is not None:
             pitch = melody(pitch)
-        return self._decode(by_frames(letters, lengths), pitch, energy, inputs["style"], cancellation)
-
-    def _timed(self, durations: np.ndarray) -> np.ndarray:
-        """Frames by token. The silence ahead is shortened, that behind lengthened to the next point of the grid."""
-        lengths = durations.astype(np.int64)
-        lengths[0] = min(lengths[0], self._settings.lead_frames)
-        lengths[-1] += -int(lengths.sum()) % self._settings.grid_frames
-        return lengths
+        frames, ahead = int(lengths.sum()), int(lengths[0])
+        # The silence ahead shapes the melody, but need not all be decoded. Its rest brings the length to the grid:
+        # at the end the model would fill more frames with a sound of its own.
+        grid, kept = self._settings.grid_frames, min(ahead, self._settings.lead_frames)
+        shift = -(-(frames - ahead + kept) // grid) * grid - frames
+        timed = [_shifted(values, step * shift) for values, step in ((pitch, 2), (energy, 2))]
+        return self._decode(_shifted(by_frames(letters, lengths), shift), *timed, inputs["style"], cancellation)
 
     def _decode(
         self, letters: Float32, pitch: Float32, energy: Float32, style: Float32, cancellation: Cancellation
@@ -165,6 +164,13 @@ class PartsNetwork:
         )
         stop_if(cancellation)
         return audio(spectrum)
+
+
+def _shifted(values: Float32, count: int) -> Float32:
+    """`values` [.., n] with `count` more at the start, all as the first; or with so many fewer if it is negative."""
+    if count <= 0:
+        return values[..., -count:]
+    return np.concatenate([np.repeat(values[..., :1], count, axis=-1), values], axis=-1)
 
 
 def stop_if(cancellation: Cancellation) -> None:

@@ -36,17 +36,18 @@ def trimmed(sound: Float32, rate_hz: int, pause_seconds: float, settings: PauseS
     start = max(0, first - round(settings.lead_seconds * rate_hz))
     length = last - start + round(pause_seconds * rate_hz)
     kept = sound[start : start + length].copy()
-    _fade(kept, round(settings.fade_seconds * rate_hz))
+    kept *= _ramp(len(kept), round(settings.fade_in_seconds * rate_hz))
+    kept *= _ramp(len(kept), round(settings.fade_out_seconds * rate_hz))[::-1]
     return np.concatenate([kept, np.zeros(length - len(kept), np.float32)])
 
 
-def _fade(sound: Float32, samples: int) -> None:
-    """Raised cosines at both ends, in place."""
-    samples = min(samples, len(sound) // 2)
+def _ramp(length: int, samples: int) -> Float32:
+    """A raised cosine over the first `samples`, then ones."""
+    samples = min(samples, length // 2)
+    gain = np.ones(length, np.float32)
     if samples:
-        ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(samples) + 0.5) / samples)).astype(np.float32)
-        sound[:samples] *= ramp
-        sound[-samples:] *= ramp[::-1]
+        gain[:samples] = 0.5 - 0.5 * np.cos(np.pi * (np.arange(samples) + 0.5) / samples)
+    return gain
 
 
 def limited(sound: Float32) -> Float32:

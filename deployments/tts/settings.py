@@ -18,7 +18,8 @@ class PauseSettings(_Settings):
     comma_seconds: float = Field(0.16, ge=0, le=2, description="After a comma, a dash or a Chinese enumeration comma.")
     colon_seconds: float = Field(0.24, ge=0, le=2, description="After a colon or semicolon.")
     sentence_seconds: float = Field(0.38, ge=0, le=2, description="After a full stop, question or exclamation mark.")
-    fade_seconds: float = Field(0.005, ge=0, le=0.05, description="Both ends are faded over this time: no clicks.")
+    fade_in_seconds: float = Field(0.005, ge=0, le=0.05, description="The start is faded in over this time: no click.")
+    fade_out_seconds: float = Field(0.02, ge=0, le=0.1, description="The end of the sound is faded out over this time.")
     threshold_db: float = Field(
         -58.0, le=-20, ge=-90, description="Level relative to full scale below which sound counts as silence."
     )
@@ -53,7 +54,10 @@ class KokoroSettings(_Settings):
         200, ge=20, le=509, description="Longer texts are spoken in pieces, cut at punctuation where possible."
     )
     lead_frames: int = Field(
-        6, ge=2, le=40, description="Most frames (25 ms each) computed before the first sound; the model asks for 14."
+        8,
+        ge=4,
+        le=40,
+        description="Most frames (25 ms each) decoded of the silence ahead; the model asks for about 16.",
     )
     grid_frames: int = Field(
         8, ge=1, le=64, description="Lengths are rounded up to this many frames, so that few shapes need preparation."
