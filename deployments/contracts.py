@@ -145,9 +145,9 @@ class ChatModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """One clause to be spoken. `voice_id`: a built-in voice's name, an enrolled voice's id, or None for the language's default.
+    """One clause to be spoken.
 
-    `speed` multiplies the natural pace. `seed` makes a sampling voice repeatable.
+    `voice_id`: a built-in voice's name, an enrolled voice's id, or None for the language's default voice. `speed` multiplies the natural pace. `seed` makes a sampling voice repeatable.
     """
 
     text: str
