@@ -147,7 +147,8 @@ class ChatModel(Protocol):
 class SpeechRequest:
     """One clause to be spoken.
 
-    `voice_id`: a built-in voice's name, an enrolled voice's id, or None for the language's default voice. `speed` multiplies the natural pace. `seed` makes a sampling voice repeatable.
+    `voice_id`: a built-in voice's name, an enrolled voice's id, or None for the language's default voice.
+    `speed` multiplies the natural pace. `seed` makes a sampling voice repeatable.
     """
 
     text: str
