@@ -17,13 +17,10 @@ from deployments.tts.phonemes import Phonemizer, ids_of
 from deployments.tts.settings import TtsSettings
 from deployments.tts.speaker_encoder import SpeakerEncoder, audible
 from deployments.tts.timbre import measure
-from deployments.tts.voice_measures import PATH
+from deployments.tts.voice_measures import LEVEL, PATH
 from deployments.tts.voices import Voice, builtin_voices, style_for
 from deployments.weights.resolver import require
 from deployments.weights.settings import WeightsSettings
-
-LEVEL = 0.07
-"""Root mean square of audible speech that every voice is brought to: peaks stay below 0.96."""
 
 SENTENCES = {
     "en": (

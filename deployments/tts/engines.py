@@ -23,13 +23,12 @@ def build_engine(settings: TtsSettings, weights: WeightsSettings, load: Callable
 
             folder = require(settings.kokoro.weights, weights)
             phonemizer = Phonemizer(open_espeak(settings.espeak))
-            engine = KokoroSynthesizer(
-                settings,
-                build_network(settings.kokoro, folder),
-                phonemizer,
-                lambda: Matcher(settings.match, require(settings.match.weights, weights)),
-                load,
-            )
+            network = build_network(settings.kokoro, folder)
+
+            def matcher() -> Matcher:
+                return Matcher(settings.match, require(settings.match.weights, weights), network, phonemizer)
+
+            engine = KokoroSynthesizer(settings, network, phonemizer, matcher, load)
             if settings.warm_up:
                 engine.warm_up()
             return engine

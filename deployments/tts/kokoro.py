@@ -15,7 +15,7 @@ from deployments.tts.phonemes import LANGUAGES, Phonemizer, ids_of
 from deployments.tts.pieces import split_phonemes
 from deployments.tts.settings import TtsSettings
 from deployments.tts.speaker import Speaker, builtin_speaker
-from deployments.tts.voices import builtin_voices, style_for
+from deployments.tts.voices import builtin_voices
 
 logger = logging.getLogger("ray.serve")
 
@@ -88,8 +88,7 @@ class KokoroSynthesizer:
     ) -> Pcm:
         # Without a mark at its end a text loses its last sounds; a comma keeps the voice up, for more to come.
         ids = ids_of(phonemes if not phonemes[-1].isalpha() else f"{phonemes},")
-        style = style_for(speaker.voice_id, len(ids))
-        sound = self._network.render(ids, style, speed, cancellation, speaker.melody)
+        sound = self._network.render(ids, speaker.style(len(ids)), speed, cancellation, speaker.melody)
         levelled = speaker.coloured(sound) * np.float32(speaker.gain)
         return Pcm(limited(trimmed(levelled, RATE_HZ, pause_seconds, self._settings.pauses)), RATE_HZ)
 

@@ -13,12 +13,10 @@ from deployments.tts.harmonics import audio, by_frames, harmonic_source
 from deployments.tts.kokoro_decoder import Decoder
 from deployments.tts.kokoro_parts import ensure_parts
 from deployments.tts.settings import KokoroSettings
+from deployments.tts.voices import COLOUR
 
 MOST_IDS = 509
 """Longest text in phonemes: the model has 512 positions, and a voice has a style for each length below 510."""
-
-_TIMBRE = 128
-"""The first half of a style colours the sound; the other half shapes rhythm and melody."""
 
 # The published graph leaves the window's overlap in its inverse transform: 1.5 times the level it was trained for.
 _PUBLISHED_GAIN = np.float32(1 / 1.5)
@@ -145,8 +143,9 @@ class PartsNetwork:
         # at the end the model would fill more frames with a sound of its own.
         grid, kept = self._settings.grid_frames, min(ahead, self._settings.lead_frames)
         shift = -(-(frames - ahead + kept) // grid) * grid - frames
-        timed = [_shifted(values, step * shift) for values, step in ((pitch, 2), (energy, 2))]
-        return self._decode(_shifted(by_frames(letters, lengths), shift), *timed, inputs["style"], cancellation)
+        letter_frames = _shifted(by_frames(letters, lengths), shift)
+        pitch, energy = _shifted(pitch, 2 * shift), _shifted(energy, 2 * shift)
+        return self._decode(letter_frames, pitch, energy, inputs["style"], cancellation)
 
     def _decode(
         self, letters: Float32, pitch: Float32, energy: Float32, style: Float32, cancellation: Cancellation
@@ -159,7 +158,7 @@ class PartsNetwork:
                 "pitch": pitch,
                 "energy": energy,
                 "source": source,
-                "timbre": style[:, :_TIMBRE],
+                "timbre": style[:, :COLOUR],
             }
         )
         stop_if(cancellation)

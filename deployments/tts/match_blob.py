@@ -18,20 +18,28 @@ _MOST_BYTES = 64_000
 
 @dataclass(frozen=True, eq=False)
 class MatchBlob:
-    """The nearest built-in voice of each language, and the sample's pitch and timbre (timbre.py)."""
+    """What `matching.py` found. `voices`: whose rhythm, by language. `blend`: whose colour, as weights of one sum.
+
+    `gain` brings the blend to the level of all voices. `pitch_mean`, `pitch_spread`: of log Hz, the sample's.
+    `curve`: float32 [32], dB by band of timbre.py, from the blend to the sample.
+    """
 
     voices: dict[str, str]
+    blend: dict[str, float]
+    gain: float
     pitch_mean: float
     pitch_spread: float
-    timbre: Float32
+    curve: Float32
 
     def pack(self) -> bytes:
         content = {
             "format": _MAGIC,
             "version": _VERSION,
             "voices": self.voices,
+            "blend": self.blend,
+            "gain": round(self.gain, 4),
             "pitch": [round(self.pitch_mean, 5), round(self.pitch_spread, 5)],
-            "timbre": [round(float(level), 3) for level in self.timbre],
+            "curve": [round(float(level), 3) for level in self.curve],
         }
         return json.dumps(content, separators=(",", ":")).encode()
 
@@ -44,15 +52,26 @@ class MatchBlob:
             content = json.loads(data)
             if content["format"] != _MAGIC or content["version"] != _VERSION:
                 raise ValueError(f"version {content['version']}, not {_VERSION}")
-            voices = {language: str(content["voices"][language]) for language in LANGUAGES}
             mean, spread = (float(value) for value in content["pitch"])
-            timbre = np.array(content["timbre"], np.float32)
-            if timbre.shape != (BANDS,) or not (set(voices.values()) <= set(builtin_voices())):
-                raise ValueError("unknown voices or bands")
-            if not (np.isfinite(timbre).all() and 3 < mean < 7 and 0 < spread < 1):
-                raise ValueError("impossible numbers")
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadInput(
-                f"This is not a matched voice of this version ({error}). Upload the sample again."
-            ) from error
-        return MatchBlob(voices, mean, spread, timbre)
+            match = MatchBlob(
+                {language: str(content["voices"][language]) for language in LANGUAGES},
+                {str(voice_id): float(weight) for voice_id, weight in content["blend"].items()},
+                float(content["gain"]),
+                mean,
+                spread,
+                np.array(content["curve"], np.float32),
+            )
+            match.check()
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadInput(f"This is no matched voice of this version ({error}). Upload the sample again.") from error
+        return match
+
+    def check(self) -> None:
+        """Raises ValueError for what no voice can be."""
+        known = set(builtin_voices())
+        if not (set(self.voices.values()) | set(self.blend) <= known) or self.curve.shape != (BANDS,):
+            raise ValueError("unknown voices or bands")
+        whole = abs(sum(self.blend.values()) - 1) < 1e-3 and all(0 < weight <= 1 for weight in self.blend.values())
+        pitched = 3 < self.pitch_mean < 7 and 0 < self.pitch_spread < 1
+        if not (whole and pitched and 0.01 < self.gain < 100 and np.isfinite(self.curve).all()):
+            raise ValueError("impossible numbers")

@@ -74,6 +74,9 @@ class MatchSettings(_Settings):
     min_speech_seconds: float = Field(3.0, ge=1, description="Samples with less speech are refused.")
     max_speech_seconds: float = Field(30.0, ge=5, description="Speech beyond this is not listened to.")
     max_clipped_fraction: float = Field(0.01, gt=0, lt=1, description="Samples with more at full scale are refused.")
+    blended_voices: int = Field(
+        3, ge=1, le=6, description="So many of the nearest voices are tried, alone and in pairs; 3 take about 2 s."
+    )
     envelope_strength: float = Field(
         1.0, ge=0, le=1, description="Share of the difference in timbre that is transferred."
     )

@@ -10,6 +10,9 @@ import numpy as np
 from deployments.contracts import Float32
 from deployments.tts.timbre import BANDS
 
+LEVEL = 0.07
+"""Root mean square of audible speech that every voice is brought to: peaks stay below 0.96."""
+
 PATH = Path(__file__).parent / "voice_measures.json"
 
 

@@ -14,6 +14,9 @@ _LANGUAGES = {"a": "en", "b": "en", "e": "es", "z": "zh"}
 _GENDERS = {"f": "female", "m": "male"}
 _ROWS, _WIDTH = 510, 256
 
+COLOUR = 128
+"""So many numbers of a style, the first, colour the sound; the others shape rhythm and melody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:

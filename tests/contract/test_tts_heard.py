@@ -15,8 +15,8 @@ from deployments.tts.kokoro import KokoroSynthesizer
 from deployments.tts.settings import TtsSettings
 from deployments.weights.resolver import require
 from deployments.weights.settings import WeightsSettings
-from tests.contract.synthesizer_suite import said
-from tests.contract.test_tts_kokoro import build
+from tests.contract.synthesizer_suite import person, said
+from tests.contract.test_tts_kokoro import BLOBS, build
 
 pytestmark = [pytest.mark.contract, pytest.mark.weights]
 
@@ -100,6 +100,13 @@ def test_whisper_hears_what_was_said(kokoro: KokoroSynthesizer, language: str) -
         wrong, total = wrong + errors(meant, words(heard, language)), total + len(meant)
         report.append((text, heard))
     assert wrong <= BOUNDS[language] * total, report
+
+
+def test_a_matched_voice_is_as_clear(kokoro: KokoroSynthesizer) -> None:
+    BLOBS["clear"] = kokoro.enrol(person(6, hertz=180))
+    text = "Paris is the capital of France, and Madrid is the capital of Spain."
+    heard = hear(said(kokoro, SpeechRequest(text, "en", "clear")), "en")
+    assert errors(words(text, "en"), words(heard, "en")) <= 2, heard
 
 
 def test_english_words_within_chinese_are_spoken(kokoro: KokoroSynthesizer) -> None:
