@@ -55,7 +55,7 @@ def resident_bytes(process_id: int) -> dict[str, int]:
     """Proportional resident memory (PSS: shared pages are split among their users) of a process and all its
     descendants, and of the Ray session's daemons it started, by command."""
     sizes: dict[str, int] = {}
-    for child in _family(process_id):
+    for child in family_of(process_id):
         try:
             rollup = Path(f"/proc/{child}/smaps_rollup").read_text()
             command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
@@ -67,7 +67,8 @@ def resident_bytes(process_id: int) -> dict[str, int]:
     return sizes
 
 
-def _family(process_id: int) -> list[int]:
+def family_of(process_id: int) -> list[int]:
+    """A process and all its descendants."""
     parents = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():

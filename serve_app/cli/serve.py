@@ -29,7 +29,8 @@ def run_serve(arguments: argparse.Namespace) -> int:
         with running(arguments.config, arguments.host, arguments.port) as server:
             print(f"Doors      {server.url}  (GET / lists them)")
             print(f"Health     {server.url}/health")
-            print(f"Dashboard  {server.dashboard_url or 'not available'}")
+            token = f"  (token: {server.dashboard_token})" if server.dashboard_token else ""
+            print(f"Dashboard  {server.dashboard_url or 'not available'}{token}")
             for address in server.metrics_addresses:
                 print(f"Metrics    {address}")
             print(f"Log        {server.log}")

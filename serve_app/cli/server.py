@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -45,6 +46,7 @@ class Server:
         self._own_folder = Path(tempfile.gettempdir()) / f"avatar-ray-{os.getuid()}" / str(self.port)
         self._ray_folder = Path(chosen) if chosen else self._own_folder
         self.log = self._ray_folder / f"serve-{self.port}.log"
+        self._environment = environment(self._ray_folder)
         self._started_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -59,6 +61,11 @@ class Server:
         """Ray's dashboard, once the child has named it."""
         found = _DASHBOARD.search(self.log.read_text(errors="replace")) if self.log.exists() else None
         return f"http://{found[2]}" if found else None
+
+    @property
+    def dashboard_token(self) -> str | None:
+        """What the dashboard asks for once in each browser."""
+        return self._environment["RAY_AUTH_TOKEN"] if self._environment["RAY_AUTH_MODE"] == "token" else None
 
     @property
     def metrics_addresses(self) -> list[str]:
@@ -86,7 +93,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment(self._ray_folder),
+                env=self._environment,
                 cwd=DEFAULT_CONFIG.parent,
                 start_new_session=True,
             )
@@ -175,9 +182,15 @@ def require_key(host: str) -> None:
 
 
 def environment(ray_folder: Path) -> dict[str, str]:
-    """The child's environment. What the user has set stays."""
+    """The child's environment. What the user has set stays.
+
+    Whoever reaches Ray's own ports can run code. So they are bound to this machine, and ask for a token: Serve binds
+    the ports between its replicas to every address, whatever the rest is bound to.
+    """
     wanted = {
-        "RAY_AUTH_MODE": "disabled",  # Ray would ask for a token on its own ports, which are bound to this machine
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # 0 is loopback only, on Linux too
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(16),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_TMPDIR": str(ray_folder),  # short: paths of Unix sockets end at 107 characters
         "PYTHONUNBUFFERED": "1",

@@ -73,10 +73,18 @@ def test_others_are_served_with_a_key_only(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_users_own_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
     made = environment(Path("/tmp/short"))
-    assert (made["RAY_AUTH_MODE"], made["RAY_USAGE_STATS_ENABLED"]) == ("token", "0")
+    assert (made["RAY_AUTH_MODE"], made["RAY_USAGE_STATS_ENABLED"]) == ("disabled", "0")
+
+
+def test_rays_own_ports_are_for_this_machine_and_ask_for_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+        monkeypatch.delenv(name, raising=False)
+    one, other = environment(Path("/tmp/short")), environment(Path("/tmp/short"))
+    assert one["RAY_AUTH_MODE"] == "token" and one["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
+    assert len(one["RAY_AUTH_TOKEN"]) >= 32 and one["RAY_AUTH_TOKEN"] != other["RAY_AUTH_TOKEN"]
 
 
 def test_a_taken_port_is_noticed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import httpx
 import pytest
 import yaml
 
+from benchmarks.application import family_of
 from deployments.errors import EngineFailed
 from serve_app.client import AvatarClient
 from serve_app.turn_report import report_in
@@ -50,7 +52,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[2],
-        env={**os.environ, "RAY_TMPDIR": str(_short_folder())},
+        env={**_without_rays_settings(), "RAY_TMPDIR": str(_short_folder())},
     )
     assert child.stdout is not None
     printed: list[str] = []
@@ -65,6 +67,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
             child.wait(60)
+
+
+def _without_rays_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
 
 
 def _short_folder() -> Path:
@@ -131,6 +137,39 @@ def test_the_gateways_metrics_are_exported(served: Served) -> None:
         wanted = {name for name in wanted if f"{name}{{" not in exported}
         time.sleep(1)
     assert not wanted
+
+
+def test_the_dashboard_shows_each_deployment_to_those_with_the_token(served: Served) -> None:
+    line = next(line for line in served.printed if line.startswith("Dashboard"))
+    found = re.search(r"(http://127\.0\.0\.1:\d+)\s+\(token: (\w+)\)", line)
+    assert found is not None, line
+    address = f"{found[1]}/api/serve/applications/"
+    assert httpx.get(address).status_code == 401
+    shown = httpx.get(address, headers={"Authorization": f"Bearer {found[2]}"}).json()
+    assert set(shown["applications"]["avatar"]["deployments"]) == {"Gateway", "ASR", "LLM", "TTS", "Video"}
+
+
+def test_rays_own_ports_are_not_reached_from_elsewhere(served: Served) -> None:
+    """But for the ports between Serve's replicas, which ask for the token."""
+    found = set()
+    for process in family_of(served.child.pid):
+        with contextlib.suppress(OSError):
+            title = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
+            found |= {(title.split(":")[2] if "::" in title else title, port) for port in _open_to_all(process)}
+    assert {title for title, _ in found} <= {"ServeReplica"}, found
+
+
+def _open_to_all(process: int) -> set[int]:
+    """Ports on which a process listens at every address."""
+    sockets = {os.readlink(entry) for entry in Path(f"/proc/{process}/fd").iterdir() if entry.is_symlink()}
+    ports = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            address, port = local.rsplit(":", 1)
+            if state == "0A" and not address.strip("0") and f"socket:[{inode}]" in sockets:
+                ports.add(int(port, 16))
+    return ports
 
 
 def test_ctrl_c_ends_everything(served: Served) -> None:
