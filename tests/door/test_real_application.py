@@ -5,15 +5,18 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import cv2
 import httpx
 import numpy as np
 import pytest
@@ -21,6 +24,7 @@ import soundfile
 import soxr
 import yaml
 
+from deployments.errors import AvatarError, BadInput, NotFound, TooLarge, Unsupported
 from serve_app.client import AvatarClient
 from serve_app.media.synthetic import is_marked_synthetic
 from serve_app.samples.catalogue import question
@@ -201,3 +205,70 @@ def test_two_people_are_answered_at_once_and_get_their_own_answers(url: str) -> 
     for thread in threads:
         thread.join()
     assert {name: film.report.reply for name, film in films.items()} == texts
+
+
+PORTRAIT = ROOT / "deployments/video/portraits/astronaut.png"
+
+
+def as_png(picture: np.ndarray) -> bytes:
+    done, data = cv2.imencode(".png", picture)
+    assert done
+    return data.tobytes()
+
+
+def bomb_png() -> bytes:
+    """A PNG of 20000 × 20000 black pixels in 140 kB."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 20_000, 20_000, 1, 0, 0, 0, 0))]
+    chunks += [(b"IDAT", zlib.compress(bytes(20_000 * 2_501), 9)), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def turned_by_exif(picture: np.ndarray) -> bytes:
+    """A JPEG stored on its side, with the EXIF note that a phone adds: turn it by 90° clockwise to look at it."""
+    done, data = cv2.imencode(".jpg", cv2.rotate(picture, cv2.ROTATE_90_COUNTERCLOCKWISE))
+    assert done
+    tiff = b"MM\x00*\x00\x00\x00\x08\x00\x01" + struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0) + b"\x00\x00\x00\x00"
+    exif = b"Exif\x00\x00" + tiff
+    jpeg = data.tobytes()
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+
+
+def test_photos_are_refused_with_the_reason_and_a_turned_one_becomes_a_face_that_speaks(url: str) -> None:
+    before = replicas()
+    client = AvatarClient(url, timeout_seconds=120)
+    face = cv2.imread(str(PORTRAIT))
+    noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), np.uint8)
+    refused: list[tuple[bytes, type[AvatarError], str]] = [
+        (as_png(noise), BadInput, "face"),
+        (as_png(np.hstack([face, face])), BadInput, "face"),
+        (bomb_png(), TooLarge, "pixels"),
+        (b"not a picture", Unsupported, "JPEG"),
+    ]
+    for data, error, word in refused:
+        with pytest.raises(error, match=word):
+            client.add_avatar(data, consent=True)
+    avatar = client.add_avatar(turned_by_exif(face), consent=True, name="Eileen")
+    film = client.say("Hello from me.", avatar=avatar.id)
+    assert film.report.media_seconds > 1
+    client.delete_avatar(avatar.id)
+    with pytest.raises(NotFound):
+        client.say("Hello again.", avatar=avatar.id)
+    assert replicas() == before
+
+
+def test_a_voice_is_matched_to_a_sample_and_speaks(url: str) -> None:
+    client = AvatarClient(url, timeout_seconds=120)
+    with pytest.raises(BadInput):
+        client.add_voice(wav(1.0), consent=True)
+    sample = np.concatenate(
+        [soundfile.read(io.BytesIO(question(name).sound()))[0] for name in ("en-sky", "en-capital")]
+    )
+    file = io.BytesIO()
+    soundfile.write(file, np.tile(sample, 2), 16_000, format="WAV")
+    voice = client.add_voice(file.getvalue(), consent=True, name="somebody")
+    film = client.say("This is a matched voice.", voice=voice.id)
+    assert film.report.media_seconds > 1
+    client.delete_voice(voice.id)
