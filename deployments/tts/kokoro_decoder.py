@@ -10,6 +10,7 @@ import openvino
 from deployments.contracts import Float32
 from deployments.errors import EngineFailed
 from deployments.tts.kokoro_parts import CHECK_NAME, check_inputs
+from deployments.tts.memory import return_freed_memory
 from deployments.tts.settings import KokoroSettings
 
 logger = logging.getLogger("ray.serve")
@@ -23,6 +24,7 @@ class Decoder:
 
     def __init__(self, folder: Path, settings: KokoroSettings) -> None:
         """Raises EngineFailed where OpenVINO does not compute what ONNX Runtime computes."""
+        return_freed_memory()
         expected = np.load(folder / CHECK_NAME, allow_pickle=False)
         # IGNORE_CALLBACK fuses the element-wise operations and saves a third of the time. It is an internal
         # option of OpenVINO, and on some graphs it is wrong: used only where the check agrees.

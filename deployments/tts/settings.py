@@ -45,13 +45,18 @@ class KokoroSettings(_Settings):
     precision: Literal["auto", "bf16", "f32"] = Field(
         "auto", description="Arithmetic of the decoder on openvino; auto is bf16 where the processor has it."
     )
-    threads: int = Field(1, ge=1, description="Processor threads of one run.")
+    threads: int = Field(
+        1, ge=1, description="Processor threads of one run. On openvino more than one gained nothing on two cores."
+    )
     spinning: bool = Field(False, description="onnxruntime threads burn their core while they wait.")
     derived_dir: Path | None = Field(
         None, description="Where the parts of the graph are kept; by default beside the weights."
     )
     piece_phonemes: int = Field(
-        200, ge=20, le=509, description="Longer texts are spoken in pieces, cut at punctuation where possible."
+        120,
+        ge=20,
+        le=509,
+        description="Longer texts are spoken in pieces, cut at punctuation where possible; memory grows with it.",
     )
     lead_frames: int = Field(
         8,
@@ -63,7 +68,7 @@ class KokoroSettings(_Settings):
         8, ge=1, le=64, description="Lengths are rounded up to this many frames, so that few shapes need preparation."
     )
     warm_frames: tuple[int, ...] = Field(
-        (40, 48, 56, 64, 72, 80, 96, 112), description="Lengths prepared before the first request."
+        (40, 48, 56, 64, 72, 80, 88, 96, 104, 112), description="Lengths prepared before the first request."
     )
 
 

@@ -235,3 +235,11 @@ def test_default_voices_must_exist() -> None:
         synthesizer(TtsSettings(default_voices={"en": "nobody"}))
     engine, _ = synthesizer(TtsSettings(default_voices={"en": "bm_george"}))
     assert [voice["id"] for voice in engine.voices() if voice["default"]] == ["bm_george"]
+
+
+def test_freed_memory_can_be_given_back_here() -> None:
+    import platform
+
+    from deployments.tts.memory import return_freed_memory
+
+    assert return_freed_memory() == (platform.libc_ver()[0] == "glibc")
