@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 
@@ -32,6 +33,12 @@ _SPANISH = (("o^ʊ", "O"), ("ə^ʊ", "Q"), ("s^s", "S"), ("-", ""))
 _MERGES = {"en-us": _COMMON + _AMERICAN, "en-gb": _COMMON + _BRITISH, "es": _COMMON + _SPANISH}
 
 _QUOTES = str.maketrans({"«": "“", "»": "”", "‘": "'", "’": "'", "¡": " ", "¿": " ", "–": "—", "*": " ", "_": " "})
+# Full-width digits, letters and signs as they are elsewhere; Chinese punctuation stays.
+_NARROW = {
+    code: code - 0xFEE0
+    for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B), 0xFF05, 0xFF0E)
+}
+_SCRIPTS = ("LATIN", "GREEK", "CYRILLIC")
 # Punctuation that the model reads as rhythm, and so must not reach espeak-ng, which drops it.
 _MARKS = re.compile(r'\s*((?:[;:,!?—…"()“”]|\.(?!\w)|(?<=\s)-(?=\s))+)\s*')
 
@@ -55,6 +62,7 @@ class Phonemizer:
         Chinese words within other text, and Latin words within Chinese, are read in their own language.
         Raises EngineFailed where espeak-ng does not answer.
         """
+        text = speakable(text)
         if language == "zh":
             return _known(spell_chinese(text, lambda word: self._latin(word, "en", accent)))
         runs = re.findall(r"[㐀-鿿]+|[^㐀-鿿]+", text)
@@ -77,6 +85,18 @@ class Phonemizer:
         return re.sub(r"\s+", " ", joined).strip()
 
 
+def speakable(text: str) -> str:
+    """`text` without what no voice here can read: signs like emoji, controls, letters of unknown scripts."""
+    return "".join(letter if _readable(letter) else " " for letter in text.translate(_NARROW))
+
+
+def _readable(letter: str) -> bool:
+    category = unicodedata.category(letter)
+    if category[0] == "L" and not is_han(letter):
+        return unicodedata.name(letter, "").startswith(_SCRIPTS)
+    return (category[0] != "C" and category != "So") or letter == "°"
+
+
 def ids_of(phonemes: str) -> list[int]:
     """Ids of the phonemes the model knows; others have none."""
     known = vocabulary()
@@ -85,7 +105,7 @@ def ids_of(phonemes: str) -> list[int]:
 
 def _merged(line: str, dialect: str) -> str:
     # "(en)" and the like mark words that espeak-ng read in another language.
-    line = re.sub(r"\([a-z-]+\)", "", line)
+    line = re.sub(r"\([a-z^-]+\)", "", line)
     for written, letter in _MERGES[dialect]:
         line = line.replace(written, letter)
     return line.replace(TIE, "")
@@ -101,4 +121,5 @@ def _mark(mark: str) -> str:
 
 def _known(phonemes: str) -> str:
     known = vocabulary()
-    return re.sub(r"\s+", " ", "".join(letter for letter in phonemes if letter in known)).strip()
+    spaced = re.sub(r"\s+", " ", "".join(letter for letter in phonemes if letter in known))
+    return re.sub(r" (?=[,.!?;:…])", "", spaced).strip()

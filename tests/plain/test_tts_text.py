@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from deployments.tts.mandarin import spoken_chinese
-from deployments.tts.phonemes import Phonemizer, ids_of, vocabulary
+from deployments.tts.phonemes import Phonemizer, ids_of, speakable, vocabulary
 from deployments.tts.pieces import split_phonemes
 from deployments.tts.written_english import spoken_english
 from deployments.tts.written_spanish import spoken_spanish
@@ -101,9 +101,24 @@ def test_accents_and_languages_have_their_own_spelling() -> None:
 def test_mixed_scripts_are_each_read_in_their_language() -> None:
     letters = Letters()
     phonemizer = Phonemizer(letters)
-    assert phonemizer.spell("我爱Python。", "zh").endswith("fIv .")
+    assert phonemizer.spell("我爱Python。", "zh").endswith("fIv.")
     assert "ni↓xau↓" in phonemizer.spell("The word 你好 means hello.", "en")
     assert letters.asked[0] == (("Python",), "en-us")
+
+
+def test_signs_controls_and_unknown_scripts_are_not_read_out() -> None:
+    letters = Letters()
+    Phonemizer(letters).spell("Hi 🙂\x00there ペン, naïve 20 °C", "en")
+    assert letters.asked == [(("Hi there", "naïve 20 degrees Celsius"), "en-us")]
+    assert spoken_chinese(speakable("３．５％"))[0] == "百分之三点五"
+
+
+def test_marks_of_another_language_are_taken_out() -> None:
+    class Switching(Letters):
+        def spell(self, phrases: Sequence[str], voice: str) -> list[str]:
+            return ["el (e^n)sˈɔftwɛɹ(e^s)" for _ in phrases]
+
+    assert "(" not in Phonemizer(Switching()).spell("el software", "es")
 
 
 @pytest.mark.parametrize("text", ["...", "?!", "🙂", "  "])
