@@ -58,7 +58,7 @@ def card(folder: Path, scores: Path, steps: int, seed: int) -> dict[str, object]
         "data": {
             "recipe": RECIPE,
             "minutes": _minutes(folder),
-            "programs": "Kokoro v1.0 int8 (all 54 voices of kokoro-js 1.2.1), espeak-ng 1.51, flite 2.2",
+            "programs": "Kokoro v1.0 int8 (50 of the 54 voices of kokoro-js 1.2.1), espeak-ng 1.51, flite 2.2",
             "debian_packages": ["espeak-ng", "libespeak-ng1", "flite", "fortunes", "fortunes-es", "fortunes-zh"],
             "held_out_voices": {**HELD_OUT_VOICES, "espeak": HELD_OUT_VARIANTS, "flite": HELD_OUT_FLITE},
             "held_out_texts": "15 % of all sentences, by hash",

@@ -7,6 +7,7 @@ Sets: each program's held-out voices speaking held-out sentences. Measures, agai
 - closures by event, on what the picture shows, 25 frames a second: an m, b or p counts as shown when a frame within it
   (a frame's length allowed) is pressed; a shown closure counts as false when there is none within 60 ms of it.
   Spanish [β], where lips only approach, counts neither way;
+- vowels_crushed: share of the frames of open vowels that are pressed shut.
 - popping: false closures a minute of speech. Jitter: mean second difference of the opening over the target's.
 """
 
@@ -14,6 +15,7 @@ import argparse
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +30,7 @@ from benchmarks.mouth.recording import Recording, load
 from benchmarks.mouth.sounds import Span
 from deployments.contracts import HEARING_RATE_HZ, SAMPLES_PER_FRAME, Float32
 from deployments.video.portrait.features import BINS, TRANSFORM_SAMPLES, log_mel, mel_bands
-from deployments.video.portrait.mouth import MODEL, MouthNet
+from deployments.video.portrait.mouth import GROUP_FRAMES, MODEL, MouthNet
 from deployments.video.portrait.pose import MOUTH_CHANNELS
 
 logger = logging.getLogger(__name__)
@@ -69,11 +71,11 @@ def shown_by(net: MouthNet) -> Analyser:
 
     def analyse(samples: Float32) -> Float32:
         frames = len(samples) // SAMPLES_PER_FRAME
-        groups = -(-frames // 5)
-        after = 5 * SAMPLES_PER_FRAME * groups + net.LOOKAHEAD_SAMPLES - len(samples)
+        groups = -(-frames // GROUP_FRAMES)
+        after = GROUP_FRAMES * SAMPLES_PER_FRAME * groups + net.LOOKAHEAD_SAMPLES - len(samples)
         padded = np.pad(samples, (net.HISTORY_SAMPLES, after))
-        length = net.HISTORY_SAMPLES + 5 * SAMPLES_PER_FRAME + net.LOOKAHEAD_SAMPLES
-        pieces = [net.channels(padded[k * 5 * SAMPLES_PER_FRAME :][:length]) for k in range(groups)]
+        length = net.HISTORY_SAMPLES + GROUP_FRAMES * SAMPLES_PER_FRAME + net.LOOKAHEAD_SAMPLES
+        pieces = [net.channels(padded[k * GROUP_FRAMES * SAMPLES_PER_FRAME :][:length]) for k in range(groups)]
         return np.concatenate(pieces)[:frames]
 
     return analyse
@@ -125,6 +127,8 @@ def score(tests: list[Case], analyse: Analyser, threshold: float = 0.5) -> dict[
     result["closure_recall"], result["closure_precision"] = float(recall), float(precision)
     result["closure_f1"] = float(2 * recall * precision / max(1e-9, recall + precision))
     result["false_closures_a_minute"] = float((runs - right) / seconds * 60)
+    vowels = (targets[:, OPEN] > 0.15) & (targets[:, PRESS] < 0.15)
+    result["vowels_crushed"] = float((vowels & found).sum() / max(1, vowels.sum()))
     unclosed = [f[t[:, PRESS] > 0.7, OPEN] for f, t in zip(made, wanted, strict=True)]
     result["opening_while_pressed"] = float(np.concatenate(unclosed).mean()) if unclosed else 0.0
     jumps = [np.abs(np.diff(shapes_[:, OPEN], n=2)).mean() for shapes_ in (shapes, targets)]
@@ -132,6 +136,20 @@ def score(tests: list[Case], analyse: Analyser, threshold: float = 0.5) -> dict[
     result["opening_error"] = float(np.abs(shapes[:, OPEN] - targets[:, OPEN]).mean())
     result["minutes"] = seconds / 60
     return {name: round(value, 3) for name, value in result.items()}
+
+
+def cost(net: MouthNet, groups: int = 300) -> dict[str, float]:
+    """Milliseconds for one group of five frames (200 ms of speech), features included, on one thread."""
+    length = net.HISTORY_SAMPLES + GROUP_FRAMES * SAMPLES_PER_FRAME + net.LOOKAHEAD_SAMPLES
+    window = np.random.default_rng(0).normal(size=length).astype(np.float32) * np.float32(0.1)
+    wall, cpu = [], time.process_time()
+    for _ in range(groups):
+        began = time.perf_counter()
+        net.channels(window)
+        wall.append(time.perf_counter() - began)
+    spent = (time.process_time() - cpu) / groups
+    return {"least_ms": round(1000 * min(wall), 3), "median_ms": round(1000 * float(np.median(wall)), 3),
+            "cpu_ms": round(1000 * spent, 3)}  # fmt: skip
 
 
 def prototype(network: Path, norm: Path) -> Analyser:
@@ -205,7 +223,7 @@ def main() -> None:
         for who, values in table[name].items():
             logger.info("%-10s %-9s %s", name, who, " ".join(f"{k} {v}" for k, v in values.items()))
     if options.write:
-        write_result("mouth", sys.argv, table)
+        write_result("mouth", sys.argv, {"sets": table, "cost_of_200_ms": cost(MouthNet(model=options.network))})
 
 
 if __name__ == "__main__":

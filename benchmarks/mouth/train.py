@@ -22,9 +22,9 @@ from deployments.video.portrait.pose import MOUTH_CHANNELS
 
 logger = logging.getLogger(__name__)
 
-SHARES = {"kokoro": 0.36, "world": 0.30, "espeak": 0.20, "flite": 0.14}
+SHARES = {"kokoro": 0.38, "world": 0.30, "espeak": 0.16, "flite": 0.16}
 """How often each kind of speech is drawn."""
-BATCH, ROWS, STEPS = 32, 120, 7000
+BATCH, ROWS, STEPS = 32, 120, 9000
 SCALE = 5.6
 """Divisor of the log-mel levels, about their spread; one for all bands so that a level change is a shift."""
 SPREAD = torch.tensor([0.09, 0.07, 0.25, 0.28, 0.20, 0.22, 0.08, 0.25])[None, :, None]

@@ -15,8 +15,9 @@ from deployments.contracts import Float32
 from deployments.video.portrait.pose import MOUTH_CHANNELS
 
 TARGETS_PER_SECOND = 100
-_SMOOTHING_SECONDS = np.array([0.032, 0.042, 0.045, 0.032, 0.032, 0.030, 0.032, 0.032])
-"""Of each channel. Rounding and spreading begin before and outlast their sound; a closure is brief."""
+_SMOOTHING_SECONDS = np.array([0.026, 0.042, 0.045, 0.030, 0.030, 0.023, 0.028, 0.032])
+"""Of each channel. Rounding and spreading begin before and outlast their sound; a closure is brief, and the vowel
+between two closures ("mama") must still open."""
 _SHORT_PAUSE_SECONDS = 0.10
 
 
@@ -120,9 +121,9 @@ _HELD: tuple[tuple[Iterable[str], tuple[float, ...]], ...] = (
     (_YIELDING, (0.25, 0.1, 0.1, 0.2, 0.2, 0.6, 0.6, 0.4)),
     ("szʃʒʂʐɕʑçʅɿ", (2.0, 0.8, 1.2, 0.8, 1.2, 1.0, 1.0, 0.6)),
     ("wuɹɻɥyɚ", (1.2, 1.5, 2.5, 0.6, 0.6, 1.0, 1.0, 0.5)),
-    ("fvʋ", (4.0, 0.3, 0.3, 4.0, 1.0, 2.0, 5.0, 0.3)),
-    ("β", (3.0, 0.3, 0.3, 0.8, 0.8, 3.0, 1.0, 0.3)),
-    (("p·", "b·", "m"), (5.0, 0.3, 0.3, 1.0, 1.0, 5.0, 1.0, 0.3)),
+    ("fvʋ", (2.5, 0.3, 0.3, 3.0, 1.0, 1.5, 3.0, 0.3)),
+    ("β", (2.0, 0.3, 0.3, 0.8, 0.8, 1.6, 1.0, 0.3)),
+    (("p·", "b·", "m"), (2.5, 0.3, 0.3, 1.0, 1.0, 3.0, 1.0, 0.3)),
 )
 _INSISTENCE = {sound: weights for sounds, weights in _HELD for sound in sounds}
 

@@ -3,7 +3,7 @@
 A pure function of a window of samples. It knows nothing of streams: the engine cuts the windows, always on the same
 grid of frames, which is what makes a stream's frames independent of how its audio arrived.
 
-The network gives a row of channels every 20 ms, looking 80 ms ahead; it was trained on smooth targets, so nothing
+The network gives a row of channels every 20 ms, looking 100 ms ahead; it was trained on smooth targets, so nothing
 smooths its output again: a filter would add delay and blunt the closures. Two rows make a frame.
 """
 
@@ -24,14 +24,17 @@ GROUP_FRAMES = 5
 _OPEN, _PRESS = MOUTH_CHANNELS.index("open"), MOUTH_CHANNELS.index("press")
 _LOWEST = np.array([-1.0 if name == "wide" else 0.0 for name in MOUTH_CHANNELS], np.float32)
 _SPECTRA_PER_FRAME = SAMPLES_PER_FRAME // HOP_SAMPLES
-_SPECTRA_BEHIND, _SPECTRA_AHEAD = 80, 8
+_SPECTRA_BEHIND, _SPECTRA_AHEAD = 78, 10
 """10 ms spectra that the network hears before and after a group of frames."""
-_SPECTRA_IN = _SPECTRA_BEHIND + GROUP_FRAMES * _SPECTRA_PER_FRAME + _SPECTRA_AHEAD
-_NEARBY = 2 * _SPECTRA_AHEAD + _SPECTRA_PER_FRAME
-"""Spectra whose loudness tells silence: 80 ms to either side of a frame."""
+_NEAR = 8
+"""Spectra to either side of a frame that tell silence: 80 ms."""
+_SPEECH_SHARE = 0.4
+"""Of those spectra audible from which the mouth is all the network's: closures are speech too, and its end is eased."""
+_LOWEST_HEARD_BIN = 2
+"""62 Hz: an offset or hum below is no speech."""
 
 SILENT_DBFS, AUDIBLE_DBFS = -72.0, -60.0
-"""Loudness (of the loudest 25 ms nearby) below which the mouth rests, and above which it is the network's."""
+"""Loudness of a spectrum that does not count as audible, and of one that does."""
 _FULL_SCALE_POWER = float(np.square(np.hanning(SPAN_SAMPLES)).sum()) * BINS
 """About the sum over one spectrum of noise at 0 dBFS (Parseval's theorem)."""
 UNPRESSED, PRESSED = 0.1, 0.9
@@ -49,14 +52,16 @@ def _ramp(values: Float32, low: float, high: float) -> Float32:
     return result
 
 
-def _shaped(rows: Float32, audible: Float32) -> Float32:
-    """Rows [n, 2, 8] of the network and each frame's audibility [n] to what the face is told: float32 [n, 8].
+def _shaped(rows: Float32, speech: Float32) -> Float32:
+    """Rows [n, 2, 8] of the network and each frame's share of speech [n] to what the face is told: float32 [n, 8].
 
-    A press shuts the mouth: lips that touch do not part, whatever the network would do with each channel.
+    A press shuts the mouth: lips that touch do not part, whatever the network would do with each channel. A closure may
+    be shorter than a frame, so the row that has more of it counts more.
     """
     shapes: Float32 = rows.mean(axis=1)
-    shapes[:, _PRESS] = _ramp(shapes[:, _PRESS], UNPRESSED, PRESSED)
-    shapes *= audible[:, None]
+    press = 0.5 * (shapes[:, _PRESS] + rows[:, :, _PRESS].max(axis=1))
+    shapes[:, _PRESS] = _ramp(press, UNPRESSED, PRESSED)
+    shapes *= speech[:, None]
     np.clip(shapes, _LOWEST, 1.0, out=shapes)
     opening = shapes[:, _OPEN]
     opening *= _ramp(opening, 0.0, SHUT) * (1.0 - _ramp(shapes[:, _PRESS], CLOSING, CLOSED))
@@ -69,7 +74,7 @@ class MouthNet:
     HISTORY_SAMPLES = _SPECTRA_BEHIND * HOP_SAMPLES + SPAN_SAMPLES - HOP_SAMPLES
     """16 kHz samples before the first frame's start that a window begins with (zeros at the start of a stream)."""
     LOOKAHEAD_SAMPLES = _SPECTRA_AHEAD * HOP_SAMPLES
-    """16 kHz samples after the last frame's end that a window ends with: 80 ms."""
+    """16 kHz samples after the last frame's end that a window ends with: 100 ms."""
 
     def __init__(self, threads: int = 1, model: Path = MODEL) -> None:
         """Loads the network. Raises EngineFailed when the file cannot be read as one."""
@@ -107,8 +112,9 @@ class MouthNet:
         """Channels of GROUP_FRAMES frames: float32 [GROUP_FRAMES, 8]."""
         power = power_spectra(window)
         rows = self._session.run(None, {"power": power})[0]
-        loudness = np.lib.stride_tricks.sliding_window_view(power.sum(axis=1), _NEARBY)
-        first = _SPECTRA_BEHIND - _SPECTRA_AHEAD
-        loudest = loudness[first::_SPECTRA_PER_FRAME].max(axis=1)
-        decibels = 10.0 * np.log10(loudest / np.float32(_FULL_SCALE_POWER) + np.float32(1e-20))
-        return _shaped(rows.reshape(GROUP_FRAMES, -1, len(MOUTH_CHANNELS)), _ramp(decibels, SILENT_DBFS, AUDIBLE_DBFS))
+        loudness = power[_SPECTRA_BEHIND - _NEAR :, _LOWEST_HEARD_BIN:].sum(axis=1) / np.float32(_FULL_SCALE_POWER)
+        audible = _ramp(10.0 * np.log10(loudness + np.float32(1e-20)), SILENT_DBFS, AUDIBLE_DBFS)
+        near = np.lib.stride_tricks.sliding_window_view(audible, 2 * _NEAR + _SPECTRA_PER_FRAME)
+        share = near[: GROUP_FRAMES * _SPECTRA_PER_FRAME : _SPECTRA_PER_FRAME].mean(axis=1)
+        speech = _ramp(share, 0.0, _SPEECH_SHARE)
+        return _shaped(rows.reshape(GROUP_FRAMES, -1, len(MOUTH_CHANNELS)), speech)
