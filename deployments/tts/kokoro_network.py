@@ -10,7 +10,6 @@ import onnxruntime
 from deployments.contracts import Cancellation, Float32
 from deployments.errors import Cancelled, EngineFailed
 from deployments.tts.harmonics import audio, by_frames, harmonic_source
-from deployments.tts.kokoro_decoder import Decoder
 from deployments.tts.kokoro_parts import ensure_parts
 from deployments.tts.settings import KokoroSettings
 from deployments.tts.voices import COLOUR
@@ -112,6 +111,13 @@ class PartsNetwork:
     """
 
     def __init__(self, settings: KokoroSettings, folder: Path) -> None:
+        try:
+            from deployments.tts.kokoro_decoder import Decoder
+        except ImportError as error:
+            raise EngineFailed(
+                f"OpenVINO cannot be loaded ({error}). Install it (pip install openvino), or set tts.kokoro.runtime "
+                "to onnxruntime."
+            ) from error
         self._settings = settings
         self._text = Session(folder / "text.onnx", settings)
         self._prosody = Session(folder / "prosody.onnx", settings)

@@ -42,10 +42,16 @@ def ensure_parts(published: Path, parent: Path | None = None) -> Path:
     source = marked_sha256(published) or sha256_of(published)
     parent = parent or published.parent.parent
     folder = parent / f"{published.parent.name}-parts-{FORMAT}-{source[:12]}"
-    parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(str(folder) + ".lock", timeout=_LIMIT_SECONDS):
-        if not _whole(folder, source):
-            _make(published, folder, source)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(str(folder) + ".lock", timeout=_LIMIT_SECONDS):
+            if not _whole(folder, source):
+                _make(published, folder, source)
+    except OSError as error:
+        raise EngineFailed(
+            f"The voice model cannot be prepared in {parent} ({error}). Name a folder that can be written to in "
+            "tts.kokoro.derived_dir, or set tts.kokoro.runtime to onnxruntime."
+        ) from error
     return folder
 
 
