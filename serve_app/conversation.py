@@ -224,7 +224,7 @@ class _Turn:
 
     def _step_frames(self) -> int:
         """Small steps while the listener has little in hand, larger and so cheaper ones after that."""
-        near = not self.playback.started or self.playback.buffered_seconds < 1.0
+        near = self.request.paced and self.playback.buffered_seconds < 1.0
         return GROUP_FRAMES if near else self.settings.step_frames
 
     async def _gather(self, need: int) -> None:
