@@ -38,10 +38,9 @@ ROUNDS = 3
 
 def local_stages() -> LocalStages:
     """The engines of the default configuration in this process."""
-    from deployments.tts.engines import build_engine as build_synthesizer
-
     from deployments.asr.engines import build_engine as build_transcriber
     from deployments.llm.engines import build_engine as build_chat_model
+    from deployments.tts.engines import build_engine as build_synthesizer
     from deployments.video.engines import build_engine as build_animator
 
     args = AppArgs.model_validate(default_args(REPEATABLE))
