@@ -83,6 +83,8 @@ def write_result(name: str, command: Sequence[str], figures: Mapping[str, Any], 
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     path = folder / f"{name}-{stamp}.json"
-    content = {"benchmark": name, "command": list(command), "machine": machine, "figures": figures}
+    root = f"{RESULTS_FOLDER.parents[1]}/"
+    shown = [part.removeprefix(root) for part in command]
+    content = {"benchmark": name, "command": shown, "machine": machine, "figures": figures}
     path.write_text(json.dumps(content, indent=2) + "\n")
     return path
