@@ -4,7 +4,6 @@ import io
 import os
 import re
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -30,15 +29,10 @@ from serve_app.media.synthetic import is_marked_synthetic
 from serve_app.samples.catalogue import question
 from serve_app.turn_report import report_in
 from tests.door.conftest import wav
+from tests.fakes.ports import free_port
 
 pytestmark = [pytest.mark.weights, pytest.mark.timeout(400)]
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

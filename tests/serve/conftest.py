@@ -1,7 +1,6 @@
 """One local Ray cluster for all serve tests, with the application of serve_config.yaml over fake engines."""
 
 import os
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,14 +13,9 @@ import pytest
 import yaml
 
 from benchmarks.configuration import merged
+from tests.fakes.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from deployments.errors import EngineFailed
 from serve_app.client import AvatarClient
 from serve_app.turn_report import report_in
 from tests.door.conftest import wav
+from tests.fakes.ports import free_port
 
 
 class Served(NamedTuple):
@@ -34,9 +34,7 @@ class Served(NamedTuple):
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     args = {"store": str(folder / "store"), "piece_seconds": 0.4, "gateway": {"max_turns": 2}}
     application = {
         "name": "avatar",
