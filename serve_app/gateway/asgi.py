@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from deployments.store.store import Store
 from serve_app.conversation import ConversationSettings
@@ -25,10 +25,15 @@ from serve_app.gateway.conversation_door import ConversationDoor
 from serve_app.gateway.errors_table import Endpoint, answer_http_exception, guarded
 from serve_app.gateway.generate import GenerateDoor
 from serve_app.gateway.health import HealthDoor
+from serve_app.gateway.idle import idle_routes
 from serve_app.gateway.ids import HEADER, RequestIds
 from serve_app.gateway.meter import Meter, Uncounted
+from serve_app.gateway.openai_routes import openai_routes
+from serve_app.gateway.page import page_routes
+from serve_app.gateway.realtime_door import realtime_routes
 from serve_app.gateway.settings import GatewaySettings
 from serve_app.gateway.transcribe import TranscribeDoor
+from serve_app.gateway.videos import video_routes
 from serve_app.gateway.voices import VoicesDoor
 from serve_app.stages import Stages
 
@@ -73,7 +78,7 @@ def create_app(
     )
 
 
-def _routes(context: DoorContext) -> list[Route]:
+def _routes(context: DoorContext) -> list[BaseRoute]:
     health = HealthDoor(context)
     avatars, voices = AvatarsDoor(context), VoicesDoor(context)
 
@@ -90,6 +95,11 @@ def _routes(context: DoorContext) -> list[Route]:
         *_collection("avatars", avatars, context.meter),
         door("/v1/avatars/{id}/portrait", "GET", avatars.portrait),
         *_collection("voices", voices, context.meter),
+        *idle_routes(context),
+        *openai_routes(context),
+        *video_routes(context),
+        *realtime_routes(context),
+        *page_routes(context),
     ]
 
 

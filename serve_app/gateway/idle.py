@@ -1,0 +1,9 @@
+"""Placeholder."""
+
+from starlette.routing import BaseRoute
+
+from serve_app.gateway.context import DoorContext
+
+
+def idle_routes(context: DoorContext) -> list[BaseRoute]:
+    return []

@@ -1,0 +1,9 @@
+"""Placeholder."""
+
+from starlette.routing import BaseRoute
+
+from serve_app.gateway.context import DoorContext
+
+
+def realtime_routes(context: DoorContext) -> list[BaseRoute]:
+    return []
