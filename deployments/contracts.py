@@ -121,6 +121,7 @@ class Message:
 class ReplyRequest:
     """A conversation to be continued. The persona is the engine's configuration and not part of `messages`.
 
+    `instructions` take the persona's place for this reply; None means the configured persona.
     `language` (ISO 639-1) is the language to answer in; None means that of the last user message.
     `prefix` is text of this very reply that was already emitted before a replica died: the answer goes on from it.
     `max_tokens` None means the configured length.
@@ -130,6 +131,7 @@ class ReplyRequest:
     language: str | None = None
     prefix: str = ""
     max_tokens: int | None = None
+    instructions: str | None = None
 
 
 class ChatModel(Protocol):
