@@ -1,4 +1,4 @@
-"""The four layers as markers, and real weights only where they are."""
+"""The layers as markers, and real weights only where they are."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from deployments.weights.resolver import present
 from deployments.weights.settings import WeightsSettings
 
 TESTS = Path(__file__).parent
-LAYERS = ("plain", "contract", "serve", "door")
+LAYERS = ("plain", "contract", "serve", "door", "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
