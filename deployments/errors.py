@@ -59,6 +59,18 @@ class AtCapacity(AvatarError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class RateLimited(AvatarError):
+    """The limits of this API key are reached. `retry_after_seconds` as in AtCapacity."""
+
+    code = "rate_limited"
+    status = 429
+
+    def __init__(self, message: str, retry_after_seconds: int = 2) -> None:
+        super().__init__(message)
+        self.args = (message, retry_after_seconds)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class WeightsMissing(AvatarError):
     """A model file is absent, or not the one its sha256 promises; the message names the remedy."""
 

@@ -10,6 +10,7 @@ from deployments.store.backends import Backend, Folder, Remote
 AVATAR_ENROLMENTS = "avatar-enrolments"
 VOICE_ENROLMENTS = "voice-enrolments"
 PORTRAITS = "portraits"
+IDLE_CLIPS = "idle-clips"
 RECORDS = "records"
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")

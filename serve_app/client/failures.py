@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from deployments import errors
-from deployments.errors import AtCapacity, AvatarError, BadInput, EngineFailed, Unsupported
+from deployments.errors import AtCapacity, AvatarError, BadInput, EngineFailed, RateLimited, Unsupported
 
 _KINDS: dict[str, type[AvatarError]] = {
     kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AvatarError)
@@ -44,9 +44,9 @@ def failure_of(status: int, body: bytes | str, headers: Mapping[str, str]) -> Av
 
 def _made(code: str, message: str, status: int, headers: Mapping[str, str]) -> AvatarError:
     kind = _KINDS.get(code)
-    if kind is AtCapacity:
+    if kind is AtCapacity or kind is RateLimited:
         wait = headers.get("retry-after", "")
-        return AtCapacity(message, int(wait) if wait.isdigit() else 2)
+        return kind(message, int(wait) if wait.isdigit() else 2)
     return kind(message) if kind else Refused(message, code, status)
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from deployments.errors import Unsupported
-from deployments.store.store import AVATAR_ENROLMENTS, PORTRAITS, VOICE_ENROLMENTS, Store
+from deployments.store.store import AVATAR_ENROLMENTS, IDLE_CLIPS, PORTRAITS, VOICE_ENROLMENTS, Store
 from deployments.video.builtins import built_in_avatars
 from serve_app.gateway.settings import GatewaySettings
 from serve_app.gateway.uploads import Record, Uploads
@@ -25,20 +25,25 @@ class Catalogue:
 
     def __init__(self, stages: Stages, store: Store, settings: GatewaySettings, languages: tuple[str, ...]) -> None:
         retention = timedelta(hours=settings.retention_hours)
-        self.avatars = Uploads(store, "avatar", (AVATAR_ENROLMENTS, PORTRAITS), retention, settings.max_uploads)
+        faces = (AVATAR_ENROLMENTS, PORTRAITS, IDLE_CLIPS)
+        self.avatars = Uploads(store, "avatar", faces, retention, settings.max_uploads)
         self.voices = Uploads(store, "voice", (VOICE_ENROLMENTS,), retention, settings.max_uploads)
         self.portraits = built_in_avatars()
         self._stages = stages
         self._languages = languages
         self._builtin_voices: list[dict[str, object]] | None = None
 
-    async def choose(self, avatar: str | None, voice: str | None, language: str | None) -> Choice:
-        """Raises Unsupported for a language that is not spoken here, NotFound for an unknown avatar or voice."""
+    async def choose(self, owner: str, avatar: str | None, voice: str | None, language: str | None) -> Choice:
+        """Checked anew for each turn: an upload may have been deleted, or its time be over, since the last one.
+
+        `owner` is the asking key's name. Raises Unsupported for a language that is not spoken here, NotFound for an
+        unknown avatar or voice and for another owner's.
+        """
         spoken = self.language(language)
         if avatar is not None and avatar not in self.portraits:
-            await self.avatars.find(avatar)
+            await self.avatars.find(owner, avatar)
         if voice is not None and voice not in [entry["id"] for entry in await self.builtin_voices()]:
-            await self.voices.find(voice)
+            await self.voices.find(owner, voice)
         return Choice(avatar, voice, spoken)
 
     def language(self, tag: str | None) -> str | None:
@@ -56,27 +61,27 @@ class Catalogue:
             self._builtin_voices = await self._stages.voices()
         return self._builtin_voices
 
-    async def list_avatars(self) -> list[dict[str, object]]:
+    async def list_avatars(self, owner: str) -> list[dict[str, object]]:
         builtin = [_avatar(name, name.replace("_", " ").title(), "built-in") for name in self.portraits]
-        return builtin + [avatar_entry(record) for record in await self.avatars.current()]
+        return builtin + [avatar_entry(record) for record in await self.avatars.current(owner)]
 
-    async def list_voices(self) -> list[dict[str, object]]:
+    async def list_voices(self, owner: str) -> list[dict[str, object]]:
         builtin = [_builtin_voice(voice) for voice in await self.builtin_voices()]
-        return builtin + [voice_entry(record) for record in await self.voices.current()]
+        return builtin + [voice_entry(record) for record in await self.voices.current(owner)]
 
-    async def find_avatar(self, id: str) -> dict[str, object]:
+    async def find_avatar(self, owner: str, id: str) -> dict[str, object]:
         """Raises NotFound."""
-        for entry in await self.list_avatars() if id in self.portraits else []:
+        for entry in await self.list_avatars(owner) if id in self.portraits else []:
             if entry["id"] == id:
                 return entry
-        return avatar_entry(await self.avatars.find(id))
+        return avatar_entry(await self.avatars.find(owner, id))
 
-    async def find_voice(self, id: str) -> dict[str, object]:
+    async def find_voice(self, owner: str, id: str) -> dict[str, object]:
         """Raises NotFound."""
         for voice in await self.builtin_voices():
             if voice["id"] == id:
                 return _builtin_voice(voice)
-        return voice_entry(await self.voices.find(id))
+        return voice_entry(await self.voices.find(owner, id))
 
     async def sweep(self) -> int:
         """Deletes the uploads whose time is over; how many that were."""
@@ -91,7 +96,7 @@ def avatar_entry(record: Record) -> dict[str, object]:
 def voice_entry(record: Record) -> dict[str, object]:
     """An uploaded voice: a match of the sample among the voices there are, in any language they speak."""
     fields = asdict(record)
-    del fields["noun"]
+    del fields["noun"], fields["owner"]
     return {**fields, "source": "upload"}
 
 

@@ -10,6 +10,7 @@ from serve_app.gateway.context import DoorContext
 from serve_app.gateway.errors_table import InvalidField, request_id_of
 from serve_app.gateway.fields import TurnFields, messages_of, said
 from serve_app.gateway.hearing import heard, read_audio
+from serve_app.gateway.identity import identity_of
 from serve_app.gateway.negotiation import FORM_PARAMETERS
 from serve_app.gateway.requests import (
     Upload,
@@ -36,7 +37,8 @@ class ConversationDoor:
         fields = parse(TurnFields, upload.fields)
         if (upload.data is None) == (fields.text is None):
             raise InvalidField("Send either audio or text.", "text")
-        choice = await self._context.catalogue.choose(fields.avatar, fields.voice, fields.language)
+        owner = identity_of(request.scope).name
+        choice = await self._context.catalogue.choose(owner, fields.avatar, fields.voice, fields.language)
         history = messages_of(fields.history, settings, "history")
         text = None if fields.text is None else said(fields.text, settings)
         utterance = None

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from deployments.errors import AtCapacity, AvatarError, BadInput, Cancelled, Unsupported
+from deployments.errors import AtCapacity, AvatarError, BadInput, Cancelled, RateLimited, Unsupported
 from serve_app.gateway.meter import Meter
 
 logger = logging.getLogger("ray.serve")
@@ -93,7 +93,7 @@ def answer_to(error: BaseException, request_id: str) -> Answer:
         error.message,
         request_id,
         error.field if isinstance(error, InvalidField) else None,
-        error.retry_after_seconds if isinstance(error, AtCapacity) else None,
+        error.retry_after_seconds if isinstance(error, AtCapacity | RateLimited) else None,
     )
 
 

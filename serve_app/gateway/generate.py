@@ -8,6 +8,7 @@ from serve_app.gateway.answering import answer_turn, forms_of
 from serve_app.gateway.context import DoorContext
 from serve_app.gateway.errors_table import request_id_of
 from serve_app.gateway.fields import GenerateFields, said
+from serve_app.gateway.identity import identity_of
 from serve_app.gateway.negotiation import FORM_PARAMETERS
 from serve_app.gateway.requests import parse, query_fields, read_json, refuse_fields
 
@@ -26,7 +27,8 @@ class GenerateDoor:
         body = await read_json(request, settings.max_json_bytes, settings.body_timeout_seconds)
         fields = parse(GenerateFields, body)
         script = said(fields.text, settings)
-        choice = await self._context.catalogue.choose(fields.avatar, fields.voice, fields.language)
+        owner = identity_of(request.scope).name
+        choice = await self._context.catalogue.choose(owner, fields.avatar, fields.voice, fields.language)
         turn = TurnRequest(
             turn_id=request_id_of(request),
             script=script,

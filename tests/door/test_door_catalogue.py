@@ -92,8 +92,8 @@ def test_a_photo_from_a_phone_is_turned_upright(client: TestClient) -> None:
 
 async def test_uploads_expire_and_are_swept(store: Store) -> None:
     uploads = Uploads(store, "avatar", (PORTRAITS,), timedelta(seconds=-1), 10)
-    await uploads.add("avatar-1", "old", {PORTRAITS: b"photo"})
-    assert await uploads.current() == []
+    await uploads.add("", "avatar-1", "old", {PORTRAITS: b"photo"})
+    assert await uploads.current("") == []
     assert await uploads.sweep() == 1
     assert store.list(PORTRAITS) == []
     assert await uploads.sweep() == 0
