@@ -14,7 +14,6 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.contracts import (
-    FRAMES_PER_SECOND,
     SAMPLES_PER_FRAME,
     EncodedFrame,
     Message,
@@ -87,7 +86,7 @@ class _Turn:
             while (event := await self._out.get()) is not None:
                 self._room.release()
                 if isinstance(event, Media):
-                    self.playback.sent(len(event.frames) / FRAMES_PER_SECOND)
+                    self.playback.sent(event.seconds)
                 yield event
             await runner
         finally:
@@ -115,7 +114,7 @@ class _Turn:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._think(words))
                 tasks.create_task(self._speak())
-                tasks.create_task(self._show())
+                tasks.create_task(self._show() if self.request.picture else self._sound())
             media, filled = self.track.seconds_out, self.filled_seconds
             await self._emit(Ended(self.reply, self.language, media, filled, self.watch.values(), self.watch.now()))
         except BaseExceptionGroup as group:
@@ -154,7 +153,10 @@ class _Turn:
             yield words
             return
         messages = (*self.request.history, Message("user", words))
-        async with aclosing(self.stages.reply(ReplyRequest(messages, self.language))) as reply:
+        request = ReplyRequest(
+            messages, self.language, max_tokens=self.request.max_tokens, instructions=self.request.instructions
+        )
+        async with aclosing(self.stages.reply(request)) as reply:
             async for piece in reply:
                 self.watch.mark("first_token")
                 yield piece
@@ -167,7 +169,8 @@ class _Turn:
     async def _speak(self) -> None:
         while (clause := await self._clauses.get()) is not None:
             await self._until_below_limit(self._sent_or_spoken)
-            request = SpeechRequest(clause, self.language, self.request.voice_id, seed=self.request.seed)
+            asked = self.request
+            request = SpeechRequest(clause, self.language, asked.voice_id, speed=asked.speed, seed=asked.seed)
             announced = False
             with self.watch.spent("tts"):
                 async with aclosing(self.stages.speak(request)) as pieces:
@@ -180,7 +183,7 @@ class _Turn:
                         self._more_sound.set()
         if not self.track.rate_hz:
             raise self._nothing_said()
-        self.track.end(self.settings.closing_seconds)
+        self.track.end(self.settings.closing_seconds if self.request.picture else 0.0)
         self._more_sound.set()
 
     def _nothing_said(self) -> AvatarError:
@@ -217,7 +220,19 @@ class _Turn:
                 stepped = await self.stages.step(Step(avatar, hearing, state, final, seed=self.request.seed))
             state = stepped.state
             if stepped.frames:
-                await self._emit_media(stepped.frames)
+                await self._emit_media(stepped.frames, len(stepped.frames))
+            if final:
+                return
+            await self._until_below_limit(self._sent)
+
+    async def _sound(self) -> None:
+        """The turn without a picture: sound as it comes, in pieces of one group."""
+        while True:
+            await self._gather(GROUP_FRAMES * SAMPLES_PER_FRAME)
+            hearing = self.track.take_hearing(GROUP_FRAMES * SAMPLES_PER_FRAME)
+            final = self.track.ended and not self.track.hearing_available
+            if frames := -(-len(hearing) // SAMPLES_PER_FRAME):
+                await self._emit_media((), frames)
             if final:
                 return
             await self._until_below_limit(self._sent)
@@ -233,7 +248,7 @@ class _Turn:
         while self.track.hearing_available < need and not self.track.ended:
             self._more_sound.clear()
             patience = None
-            if self.request.paced and self.playback.started:
+            if self.request.paced and self.request.picture and self.playback.started:
                 patience = self.playback.buffered_seconds - self.settings.starvation_seconds
             if patience is not None and patience <= 0:
                 self.track.fill(GROUP_FRAMES)
@@ -242,8 +257,8 @@ class _Turn:
                 async with asyncio.timeout(patience):
                     await self._more_sound.wait()
 
-    async def _emit_media(self, frames: tuple[EncodedFrame, ...]) -> None:
-        pcm, filled = self.track.take_ear(len(frames))
+    async def _emit_media(self, frames: tuple[EncodedFrame, ...], count: int) -> None:
+        pcm, filled = self.track.take_ear(count)
         self.filled_seconds += filled
         self.watch.mark("first_media")
         while self._announced and self._announced[0].start_seconds < self.track.seconds_out:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from deployments.contracts import EncodedFrame, Message, Pcm, Transcript, Utterance
+from deployments.contracts import FRAMES_PER_SECOND, EncodedFrame, Message, Pcm, Transcript, Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,9 @@ class TurnRequest:
 
     `voice_id` and `avatar_id` None mean the language's default voice and the configured avatar. `language` None
     means that of the speech or text. `paced` holds generation a few seconds ahead of playback and fills pauses with
-    a living face; without it the turn is made as fast as it goes.
+    a living face; without it the turn is made as fast as it goes. `instructions` None means the configured persona,
+    `max_tokens` None the configured length. Without `picture` the video stage does no work, `speed` multiplies the
+    voice's natural pace.
     """
 
     turn_id: str
@@ -24,6 +26,10 @@ class TurnRequest:
     avatar_id: str | None = None
     seed: int = 0
     paced: bool = False
+    instructions: str | None = None
+    max_tokens: int | None = None
+    picture: bool = True
+    speed: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +62,18 @@ class Media:
     """One fragment: picture, and the sound that follows on the last fragment's.
 
     The sound runs up to 80 ms ahead of the picture, and ends with it. `filled_seconds` of it are silence that the
-    speech did not ask for: it had run dry.
+    speech did not ask for: it had run dry. A turn without a picture has no frames, and no filled silence.
     """
 
     frames: tuple[EncodedFrame, ...]
     pcm: Pcm
     filled_seconds: float
     at_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """How much media time it adds."""
+        return len(self.frames) / FRAMES_PER_SECOND if self.frames else self.pcm.seconds
 
 
 @dataclass(frozen=True, slots=True)
