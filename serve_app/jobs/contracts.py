@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class JobStatus(StrEnum):
-    """The states of OpenAI's Videos API, and `cancelled` for a moment until a job's worker has let go of it."""
+    """The states of OpenAI's Videos API."""
 
     QUEUED = "queued"
     IN_PROGRESS = "in_progress"
@@ -17,9 +17,11 @@ class JobStatus(StrEnum):
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """What a client orders: exactly one of `script` (to be spoken as it is) and `audio_key` (a question in the store,
-    to be answered). `owner` is the API key's name. `idempotency_key` is the client's; with `fingerprint`, a hash of
-    all that was ordered, it tells a repeated order from a changed one."""
+    to be answered). `id` is made by the asker, so that an order may be sent again while the Coordinator restarts.
+    `owner` is the API key's name. `idempotency_key` is the client's; with `fingerprint`, a hash of all that was
+    ordered, it tells a repeated order from a changed one."""
 
+    id: str
     owner: str
     script: str | None
     audio_key: str | None
@@ -35,7 +37,12 @@ class NewJob:
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job as it stands. Times are Unix seconds. `progress` is 0..100. `worker` is the replica that works on it or
-    finished it. `durations`: seconds by stage. `checkpoint`: how many clauses are done and stored."""
+    finished it. `durations`: seconds by stage.
+
+    `clauses` are what will be said, known before the first is spoken, in `language`; `transcript` is the question
+    they answer. `parts` are the keys, in the store, of what is made and kept so far: one a clause, then the end.
+    `content` is the finished film's key.
+    """
 
     id: str
     order: NewJob
@@ -47,12 +54,19 @@ class Job:
     started_at: float | None = None
     completed_at: float | None = None
     expires_at: float | None = None
+    language: str | None = None
+    transcript: str = ""
     clauses: tuple[str, ...] | None = None
-    checkpoint: int = 0
+    parts: tuple[str, ...] = ()
+    content: str | None = None
     seconds: float = 0.0
     error_code: str | None = None
     error_message: str | None = None
     durations: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        return self.status in (JobStatus.COMPLETED, JobStatus.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,25 @@ class Lease:
 
     job: Job
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All that the queue knows of: ids of jobs, keys of the audio and of the parts and films that they refer to, and
+    how many jobs there are in each state."""
+
+    job_ids: frozenset[str]
+    audio_keys: frozenset[str]
+    content_keys: frozenset[str]
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A client that is to be told of its job's end. `attempt` counts from 1."""
+
+    job: Job
+    attempt: int
 
 
 class JobQueue(Protocol):
@@ -96,13 +129,28 @@ class JobQueue(Protocol):
         ...
 
     async def advance(self, lease: Lease, job: Job) -> None:
-        """Stores progress: clauses, checkpoint, seconds, progress, durations."""
+        """Stores progress: language, transcript, clauses, parts, seconds, progress, durations."""
         ...
 
     async def finish(self, lease: Lease, job: Job) -> None:
         """Stores the end: completed, or failed with its error."""
         ...
 
-    async def give_back(self, lease: Lease) -> None:
-        """The worker stops before the job is done: another may go on with it at once."""
+    async def give_back(self, lease: Lease, retry_seconds: float | None = None) -> None:
+        """The worker stops before the job is done: another may go on with it at once. With `retry_seconds` the job
+        has gone wrong: the attempt counts, and nobody takes it before that time."""
+        ...
+
+    async def expire(self) -> tuple[str, ...]:
+        """Forgets the jobs whose retention is over. Their ids; what was stored for them is the caller's to delete."""
+        ...
+
+    async def inventory(self) -> Inventory: ...
+
+    async def next_callback(self) -> Callback | None:
+        """The client to be told next. Nobody else is given it while the call may still be under way."""
+        ...
+
+    async def called_back(self, callback: Callback, delivered: bool) -> None:
+        """What came of it. What was not delivered is tried again later, up to the configured number of times."""
         ...
