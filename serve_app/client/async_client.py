@@ -1,7 +1,7 @@
 """The doors as methods to be awaited."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -23,6 +23,9 @@ from serve_app.client.asking import Content, Said, Spoken
 from serve_app.client.connection import connection, default_url, translated
 from serve_app.client.events import TurnEvent, async_messages_in, event_of
 from serve_app.client.failures import failure_of
+from serve_app.client.realtime import RealtimeConversation, conversation
+from serve_app.client.realtime_asking import Talking, Ticket
+from serve_app.client.realtime_player import VirtualPlayer
 
 
 class AsyncAvatarClient:
@@ -137,6 +140,28 @@ class AsyncAvatarClient:
     async def health(self) -> Health:
         with translated(self.base_url):
             return health_of(await self._http.get("/health"))
+
+    def realtime(
+        self, *, ticket: Ticket | None = None, player: VirtualPlayer | None = None, **talking: Unpack[Talking]
+    ) -> AbstractAsyncContextManager[RealtimeConversation]:
+        """A conversation over one socket, for the length of an `async with`.
+
+            async with AsyncAvatarClient() as client, client.realtime(video=True, rate_hz=16_000) as talk:
+                await talk.speak(question)
+                async for event in talk:
+                    match event:
+                        case HeardAll(text=text):
+                            print("you:", text)
+                        case MediaPiece(data=data):
+                            film.write(data)
+                        case AnswerDone():
+                            break
+
+        `ticket`: that of a conversation which broke off; it goes on where it was. `player` knows how far playback is;
+        by default all is played as it comes. Raises Unreachable, TimedOut, SessionClosed, and the server's refusals:
+        AtCapacity, NotFound for a ticket that is no longer good, Refused.
+        """
+        return conversation(self.base_url, self._http.headers.get("authorization"), ticket, player, talking)
 
     async def _events(self, path: str, ask: dict[str, Any]) -> AsyncIterator[TurnEvent]:
         async with self._streamed(path, **ask) as answer:

@@ -170,4 +170,5 @@ def test_both_clients_have_the_same_methods() -> None:
         public = {name: value for name, value in vars(kind).items() if not name.startswith("_") and name != "close"}
         return {name: list(inspect.signature(value).parameters) for name, value in public.items()}
 
-    assert methods(AvatarClient) == methods(AsyncAvatarClient)
+    # a conversation that is spoken and heard at once needs an event loop
+    assert methods(AvatarClient) == {name: of for name, of in methods(AsyncAvatarClient).items() if name != "realtime"}
