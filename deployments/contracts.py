@@ -118,10 +118,24 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How one reply's tokens are chosen, where that differs from the configured way; None leaves it.
+
+    `stop`: texts before which the model ends, in its own writing, which may hold markup that is not spoken.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyRequest:
     """A conversation to be continued. The persona is the engine's configuration and not part of `messages`.
 
-    `instructions` take the persona's place for this reply; None means the configured persona.
+    `instructions` take the persona's place for this reply; None means the configured persona. With `report` the last
+    piece is a ReplyEnd.
     `language` (ISO 639-1) is the language to answer in; None means that of the last user message.
     `prefix` is text of this very reply that was already emitted before a replica died: the answer goes on from it.
     `max_tokens` None means the configured length.
@@ -132,6 +146,31 @@ class ReplyRequest:
     prefix: str = ""
     max_tokens: int | None = None
     instructions: str | None = None
+    sampling: Sampling | None = None
+    report: bool = False
+
+
+class ReplyEnd(str):
+    """The last piece of a reply that was asked for with `report`: an empty text, so that who joins pieces need not
+    mind it, and how the reply ended.
+
+    `cut`: a limit ended it and not the model. `prompt_tokens` and `completion_tokens`: what the model read, cached
+    parts included, and wrote, unspeakable parts included; None where that is not known.
+    """
+
+    cut: bool
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+    def __new__(
+        cls, cut: bool = False, prompt_tokens: int | None = None, completion_tokens: int | None = None
+    ) -> "ReplyEnd":
+        made = super().__new__(cls, "")
+        made.cut, made.prompt_tokens, made.completion_tokens = cut, prompt_tokens, completion_tokens
+        return made
+
+    def __reduce__(self) -> tuple[type["ReplyEnd"], tuple[bool, int | None, int | None]]:
+        return ReplyEnd, (self.cut, self.prompt_tokens, self.completion_tokens)
 
 
 class ChatModel(Protocol):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.contracts import Cancellation, Message
-from deployments.errors import AvatarError, EngineFailed, TimedOut
+from deployments.errors import AvatarError, EngineFailed, TimedOut, TooLarge
 from deployments.llm.history import newest_that_fit
 from deployments.llm.settings import LlamaSettings, SamplingSettings
 from deployments.llm.slots import SlotBoard
@@ -95,7 +95,7 @@ class LlamaSource:
         """
         rest = [(slot, prompts[0]) for slot in range(self._settings.slots)][::-1]
         for slot, prompt in [*((0, prompt) for prompt in prompts), *rest]:
-            self._complete(prompt.all_messages(), 1, slot, _Reply(None))
+            self._complete(replace(prompt, max_tokens=1), slot, _Reply(None))
             self._slots.remember(slot, [prompt.persona])
 
     async def check(self) -> None:
@@ -132,11 +132,11 @@ class LlamaSource:
         if reply.cancellation.cancelled:
             return
         try:
-            messages = self._fitted(prompt).all_messages()
-            said = [message["content"] for message in messages if message["role"] == "user"]
+            fitted = self._fitted(prompt)
+            said = [message["content"] for message in fitted.all_messages() if message["role"] == "user"]
             slot = self._slots.take([prompt.persona, *said])
             try:
-                self._complete(messages, prompt.max_tokens, slot, reply)
+                self._complete(fitted, slot, reply)
             finally:
                 self._slots.give_back(slot)
         except AvatarError:
@@ -157,19 +157,24 @@ class LlamaSource:
             Message("assistant", prompt.prefix),
         ]
         room = self._settings.context_tokens - prompt.max_tokens - _TEMPLATE_SLACK_TOKENS - sum(map(cost, fixed))
+        if room <= 0:
+            raise TooLarge(
+                f"The instructions leave no room for a question: shorten them by some {_TEMPLATE_SLACK_TOKENS - room} "
+                "tokens, ask for fewer tokens, or raise context_tokens in the settings."
+            )
         messages = newest_that_fit(prompt.messages, cost, room, self._settings.history_tokens)
         return replace(prompt, messages=messages)
 
-    def _complete(self, messages: list[dict[str, str]], max_tokens: int, slot: int, reply: "_Reply") -> None:
+    def _complete(self, prompt: Prompt, slot: int, reply: "_Reply") -> None:
         body: dict[str, Any] = {
-            "messages": messages,
-            "max_tokens": max_tokens,
+            "messages": prompt.all_messages(),
+            "max_tokens": prompt.max_tokens,
             "stream": True,
             "cache_prompt": True,
             "return_progress": True,  # one call back per batch of the prompt, so that reading it can be cancelled
             "id_slot": slot,
-            **self._sampling.model_dump(exclude={"seed"}),
-            **({} if self._sampling.seed is None else {"seed": self._sampling.seed}),
+            "timings_per_token": prompt.report,
+            **self._sampling.asked_for(prompt.sampling),
         }
         self._server.handle_chat_completions(body, reply.take)
         if reply.failure is not None:
@@ -208,8 +213,8 @@ class _Reply:
         for choice in chunk["choices"]:
             text = choice.get("delta", {}).get("content") or ""
             cut = choice.get("finish_reason") == "length"
-            if text or cut:
-                self.put(Piece(text, cut))
+            if text or cut or "timings" in chunk:
+                self.put(Piece(text, cut, *_counted(chunk)))
         return self.cancellation.cancelled
 
     def put(self, piece: Piece | None) -> None:
@@ -217,6 +222,14 @@ class _Reply:
             self.cancellation.cancel()
             return
         self._loop.call_soon_threadsafe(self.pieces.put_nowait, piece)
+
+
+def _counted(chunk: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Tokens read, those in the cache included, and written so far."""
+    timings = chunk.get("timings")
+    if not timings:
+        return None, None
+    return int(timings["cache_n"]) + int(timings["prompt_n"]), int(timings["predicted_n"])
 
 
 async def _returned(thread: "Future[None]") -> None:

@@ -27,6 +27,8 @@ _CHARACTERS_PER_TOKEN = 3
 _HEALTHY_SECONDS = 30.0
 """An answer this recent needs no further proof that the server is there."""
 _RETRY_AFTER_SECONDS = 2
+_TAKEN = frozenset({"temperature", "top_p", "seed", "stop"})
+"""What of the sampling every such server understands."""
 _GO_ON = "You were cut off after saying: «{prefix}». Go on from exactly there and do not repeat it."
 
 
@@ -97,6 +99,8 @@ class OpenAiSource:
                         cut = choice.finish_reason == "length"
                         if text or cut:
                             yield Piece(text, cut)
+                    if chunk.usage is not None:
+                        yield Piece("", False, chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
             finally:
                 await stream.close()
         except openai.OpenAIError as error:
@@ -114,14 +118,14 @@ class OpenAiSource:
             if prompt.prefix.strip():
                 note = f"{note} {_GO_ON.format(prefix=prompt.prefix.strip())}".strip()
         asked = replace(prompt, messages=fitted, prefix=prefix, note=note)
+        sampling = self._sampling.asked_for(prompt.sampling)
         return {
             "model": self._settings.model,
             "messages": asked.all_messages(),
             "max_tokens": prompt.max_tokens,
-            "temperature": self._sampling.temperature,
-            "top_p": self._sampling.top_p,
             "stream": True,
-            **({} if self._sampling.seed is None else {"seed": self._sampling.seed}),
+            **({"stream_options": {"include_usage": True}} if prompt.report else {}),
+            **{name: value for name, value in sampling.items() if name in _TAKEN},
             **extra,
         }
 

@@ -4,6 +4,11 @@ PERSONA = (
     "You are {name}, a warm and friendly person on a video call. Answer the question directly in one or two short "
     "spoken sentences, without lists or markdown. Always answer in {language}."
 )
+INSTRUCTED = (
+    "{instructions}\n\nYou are heard and not read: answer in one or two short spoken sentences, without lists or "
+    "markdown. Answer in {language}."
+)
+"""What follows a client's own instructions: they may say who answers and how, but a voice has to be able to say it."""
 Exchange = tuple[str, str]
 """What a user says, and what is answered."""
 EXAMPLES: dict[str, tuple[Exchange, ...]] = {

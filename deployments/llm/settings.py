@@ -5,7 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from deployments.llm.persona import EXAMPLES, PERSONA, Exchange
+from deployments.contracts import Sampling
+from deployments.llm.persona import EXAMPLES, INSTRUCTED, PERSONA, Exchange
 
 
 class _Settings(BaseModel):
@@ -25,6 +26,14 @@ class SamplingSettings(_Settings):
     )
     seed: int | None = Field(None, description="Makes replies repeatable; without one every reply is drawn anew.")
 
+    def asked_for(self, sampling: Sampling) -> dict[str, object]:
+        """What is sent to an engine: these settings, with what one reply wants otherwise."""
+        wanted = {"temperature": sampling.temperature, "top_p": sampling.top_p, "seed": sampling.seed}
+        chosen = self.model_dump() | {name: value for name, value in wanted.items() if value is not None}
+        if chosen["seed"] is None:
+            del chosen["seed"]
+        return chosen | ({"stop": list(sampling.stop)} if sampling.stop else {})
+
 
 class ReplyLimits(_Settings):
     """When a reply has said enough. A reply ends with a sentence wherever that is possible."""
@@ -33,6 +42,9 @@ class ReplyLimits(_Settings):
     reserve_tokens: int = Field(24, ge=0, description="With fewer tokens left no further sentence is begun.")
     max_sentences: int = Field(3, ge=1, description="The reply ends after this many sentences.")
     max_characters: int = Field(400, ge=20, description="The reply ends with the word that passes this length.")
+    max_instruction_characters: int = Field(
+        4000, ge=0, description="Longest instructions that a request may put in the persona's place."
+    )
 
 
 class LlamaSettings(_Settings):
@@ -41,7 +53,9 @@ class LlamaSettings(_Settings):
     weights: str = Field("qwen2.5-coder-0.5b-instruct", description="Name of the weight set; it holds one GGUF file.")
     slots: int = Field(2, ge=1, description="Conversations answered at once. Each costs its context in memory.")
     context_tokens: int = Field(
-        1024, ge=256, description="Context of one slot: persona, history, question and reply; 12 KB of memory each."
+        2048,
+        ge=256,
+        description="Context of one slot: persona or instructions, history, question and reply; 12 KB of memory each.",
     )
     history_tokens: int = Field(
         512,
@@ -91,6 +105,11 @@ class LlmSettings(_Settings):
     persona: str = Field(
         PERSONA, min_length=1, description="Who answers, and how. {name} and {language} are filled in; no other braces."
     )
+    instructed: str = Field(
+        INSTRUCTED,
+        description="What is told to the model where a request brings instructions of its own: {instructions}, and "
+        "that it is heard. {language} and {name} are filled in.",
+    )
     examples: dict[str, tuple[Exchange, ...]] = Field(
         EXAMPLES,
         description="By language, what is shown to the model before the conversation: small models follow examples "
@@ -110,11 +129,13 @@ class LlmSettings(_Settings):
     def _fillable(self) -> Self:
         try:
             self.persona.format(name="", language="")
+            self.instructed.format(name="", language="", instructions="")
             for text in (text for shown in self.examples.values() for exchange in shown for text in exchange):
                 text.format(name="")
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError(
-                f"only {{name}}, and in the persona {{language}}, are filled in; write other braces twice: {error}"
+                "only {name}, in persona and instructed {language}, and in instructed {instructions} are filled in; "
+                f"write other braces twice: {error}"
             ) from error
         return self
 

@@ -4,7 +4,10 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from deployments.contracts import Message
+from deployments.contracts import Message, Sampling
+
+
+_AS_CONFIGURED = Sampling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,7 @@ class Prompt:
 
     `prefix`: how the reply begins; the source goes on from it and does not repeat it.
     `note`: an instruction for this reply alone, given last so that what comes before stays in the cache.
+    `sampling`: what this reply wants otherwise than configured. `report`: tokens are to be counted.
     """
 
     persona: str
@@ -21,6 +25,8 @@ class Prompt:
     max_tokens: int
     prefix: str = ""
     note: str = ""
+    sampling: Sampling = _AS_CONFIGURED
+    report: bool = False
 
     def all_messages(self) -> list[dict[str, str]]:
         """Everything as chat completion messages; the prefix as an open assistant message."""
@@ -34,10 +40,15 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some more of the reply. `cut` on the last one: the reply stopped at `max_tokens` and not by itself."""
+    """Some more of the reply. `cut` on the last one: the reply stopped at `max_tokens` and not by itself.
+
+    `prompt_tokens` and `completion_tokens`: what was read and written so far, where the source tells.
+    """
 
     text: str
     cut: bool = False
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 class TokenSource(Protocol):

@@ -5,12 +5,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployments.contracts import Message
+from deployments.contracts import Message, Sampling
 from deployments.errors import EngineFailed, TimedOut, TooLarge
 from deployments.llm.llama import LlamaSource, _parameters
 from deployments.llm.settings import LlamaSettings, LlmSettings, ReplyLimits, SamplingSettings
@@ -287,3 +288,37 @@ async def test_sampling_reaches_the_library(tiny: Path, source: LlamaSource, wat
         assert body[knob] == value
     assert "seed" not in body
     assert await whole(Speaker(source, SETTINGS), ask("Go", max_tokens=3))
+
+
+async def test_the_persona_stays_warm_beside_instructions(source: LlamaSource, watched: Watched) -> None:
+    """Two conversations with instructions of their own may fill both slots: the persona is not read anew after that."""
+    persona = "You are Ada, whom everybody likes to talk to."
+    source.warm([Prompt(persona, (), (Message("user", "."),), 1)])
+    other = [Prompt(f"{name} is what you are called at sea.", (), ask(f"{name}?").messages, 8) for name in ("Jo", "Bo")]
+    await asyncio.gather(*(made(source, prompt) for prompt in other))
+    await made(source, Prompt(persona, (), ask("Go").messages, 2))
+    assert watched.cached_tokens > 20
+
+
+async def test_instructions_count_against_the_context(source: LlamaSource) -> None:
+    with pytest.raises(TooLarge, match="instructions"):
+        await made(source, Prompt("z" * 5000, (), ask("Go").messages, 8))
+
+
+async def test_tokens_are_counted_where_that_is_asked(source: LlamaSource) -> None:
+    asked = replace(prompt("Go on"), report=True)
+    pieces = [piece async for piece in source.stream(asked)]
+    assert pieces[-1].completion_tokens == 8 and pieces[-1].cut
+    read = pieces[-1].prompt_tokens
+    assert read is not None and read > len("You are Ada.Go on")  # one token a letter
+    again = [piece async for piece in source.stream(asked)]
+    assert again[-1].prompt_tokens == read  # cached tokens count as well
+    assert [piece.completion_tokens for piece in again if piece.text] == list(range(1, 9))  # known wherever it is ended
+
+
+async def test_a_reply_is_sampled_as_asked(source: LlamaSource, watched: Watched) -> None:
+    asked = replace(prompt("Go"), sampling=Sampling(temperature=0.7, top_p=0.5, seed=3, stop=("#",)))
+    await made(source, asked)
+    body = watched.bodies[-1]
+    assert (body["temperature"], body["top_p"], body["seed"], body["stop"]) == (0.7, 0.5, 3, ["#"])
+    assert body["top_k"] == SETTINGS.sampling.top_k

@@ -4,10 +4,12 @@ import asyncio
 import pickle
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from deployments.contracts import ReplyEnd, Sampling
 from deployments.errors import AtCapacity, AvatarError, EngineFailed, TimedOut, TooLarge, Unsupported
 from deployments.llm.engines import build_engine
 from deployments.llm.openai_url import OpenAiSource
@@ -201,3 +203,18 @@ def test_engines_are_chosen_by_name(server: FakeOpenAiServer) -> None:
     with pytest.raises(Unsupported, match="llama, openai"):
         build_engine(LlmSettings(engine="oracle"), WeightsSettings())
     assert LlmSettings(engine="openai").slots == OpenAiSettings().slots != LlmSettings().slots
+
+
+async def test_a_reply_that_is_reported_counts_its_tokens(server: FakeOpenAiServer) -> None:
+    speaker = build(server)
+    request = replace(ask("Hello"), report=True, instructions="Be a pirate.", sampling=Sampling(seed=3, stop=("#",)))
+    *_, last = [piece async for piece in speaker.reply(request)]
+    assert isinstance(last, ReplyEnd) and not last.cut
+    assert last.completion_tokens == len(server.answer(server.requests[-1]))
+    assert last.prompt_tokens == sum(len(message["content"].split()) for message in server.requests[-1]["messages"])
+    sent = server.requests[-1]
+    assert (sent["seed"], sent["stop"]) == (3, ["#"]) and "top_k" not in sent
+    assert sent["messages"][0]["content"].startswith("Be a pirate.") and len(sent["messages"]) == 2
+    await whole(speaker, ask("Hello"))
+    assert "stream_options" not in server.requests[-1]
+    await speaker.close()

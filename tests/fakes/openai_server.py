@@ -93,6 +93,8 @@ class FakeOpenAiServer:
                 self.pieces_sent += 1
                 yield _event({"content": token})
             yield _event({}, "length" if most < len(tokens) else "stop")
+            if (body.get("stream_options") or {}).get("include_usage"):
+                yield _usage(sum(len(message["content"].split()) for message in body["messages"]), len(tokens[:most]))
             yield "data: [DONE]\n\n"
         finally:
             self.streaming -= 1
@@ -108,5 +110,18 @@ def _event(delta: dict[str, str], finish: str | None = None) -> str:
         "created": 1,
         "model": "fake",
         "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+    return f"data: {json.dumps(chunk)}\n\n"
+
+
+def _usage(read: int, written: int) -> str:
+    counts = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+    chunk = {
+        "id": "1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "fake",
+        "choices": [],
+        "usage": counts,
     }
     return f"data: {json.dumps(chunk)}\n\n"

@@ -12,7 +12,8 @@ from deployments.llm.source import Piece, Prompt
 class FakeTokenSource:
     """Plays `scripts` one after the other, the last one again and again. `prompts` keeps what was asked.
 
-    A script that is cut ends as if max_tokens had stopped it. `made` counts tokens given.
+    A script that is cut ends as if max_tokens had stopped it. `made` counts tokens given. With `tokens_read` the pieces
+    tell counts of tokens.
     """
 
     scripts: Sequence[Sequence[str]]
@@ -20,6 +21,7 @@ class FakeTokenSource:
     fails: AvatarError | None = None
     prompts: list[Prompt] = field(default_factory=list)
     warmed: list[Prompt] = field(default_factory=list)
+    tokens_read: int | None = None
     active: int = 0
     made: int = 0
 
@@ -31,7 +33,8 @@ class FakeTokenSource:
             for index, token in enumerate(script):
                 await asyncio.sleep(0)
                 self.made += 1
-                yield Piece(token, cut=self.cut and index == len(script) - 1)
+                counts = (None, None) if self.tokens_read is None else (self.tokens_read, index + 1)
+                yield Piece(token, self.cut and index == len(script) - 1, *counts)
             if self.fails is not None:
                 raise self.fails
         finally:

@@ -1,13 +1,15 @@
 """Persona, language, retries and limits around a source of tokens."""
 
 import asyncio
+import pickle
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 
-from deployments.contracts import Message, ReplyRequest
-from deployments.errors import BadInput, EngineFailed
+from deployments.contracts import Message, ReplyEnd, ReplyRequest, Sampling
+from deployments.errors import BadInput, EngineFailed, TooLarge
 from deployments.llm.settings import LlmSettings, ReplyLimits
 from deployments.llm.speaker import Speaker
 from tests.fakes.token_source import FakeTokenSource
@@ -185,3 +187,67 @@ def test_every_language_is_read_beforehand() -> None:
 def test_settings_are_strict(told: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         LlmSettings.model_validate(told)
+
+
+def instructed(text: str, instructions: str, language: str | None = "en", report: bool = False) -> ReplyRequest:
+    messages = (Message("user", text),)
+    return ReplyRequest(messages, language=language, instructions=instructions, report=report)
+
+
+async def test_instructions_take_the_place_of_persona_and_examples() -> None:
+    source = FakeTokenSource([ENGLISH])
+    told = {
+        "persona": "Be {name}.",
+        "examples": {"en": [("Who?", "{name}.")]},
+        "instructed": "{instructions} {language}!",
+    }
+    text, events = await said(source, instructed("What?", "You are {a} pirate.<|im_end|>"), **told)
+    assert text == "The sea is wide. I like it."  # still speakable
+    assert source.prompts[0].persona == "You are {a} pirate. English!"
+    assert source.prompts[0].examples == () and not events
+    await said(source, instructed("What?", "  \n"), **told)
+    assert source.prompts[1].persona == "Be Ada." and source.prompts[1].examples
+
+
+async def test_instructions_may_ask_for_another_language_where_the_request_names_none() -> None:
+    source = FakeTokenSource([SPANISH])
+    assert await said(source, instructed("What?", "Translate to Spanish.", None)) == ("".join(SPANISH), [])
+    assert source.prompts[0].persona.endswith("Answer in English, unless told otherwise.")
+    await said(source, instructed("What?", "Translate to Spanish.", "en"))
+    assert source.prompts[1].persona.endswith("Answer in English.")
+    assert len(source.prompts) == 3  # and there the wrong language is doubted
+
+
+async def test_long_instructions_are_refused() -> None:
+    with pytest.raises(TooLarge, match="instructions"):
+        await said(FakeTokenSource([ENGLISH]), instructed("What?", "x" * 11), limits={"max_instruction_characters": 10})
+
+
+async def test_a_reply_tells_how_it_ended_where_that_is_asked() -> None:
+    async def end(source: FakeTokenSource, request: ReplyRequest, **settings: object) -> list[str]:
+        speaker = Speaker(source, LlmSettings.model_validate(settings))
+        return [piece async for piece in speaker.reply(request)]
+
+    *_, last = await end(FakeTokenSource([ENGLISH], tokens_read=7), instructed("What?", "", report=True))
+    assert isinstance(last, ReplyEnd) and last == ""
+    assert (last.cut, last.prompt_tokens, last.completion_tokens) == (False, 7, len(ENGLISH))
+    *_, last = await end(FakeTokenSource([ENGLISH], cut=True), instructed("What?", "", report=True))
+    assert isinstance(last, ReplyEnd) and last.cut and last.prompt_tokens is None
+    limited = {"limits": {"max_sentences": 1}}
+    *_, last = await end(FakeTokenSource([ENGLISH]), instructed("What?", "", report=True), **limited)
+    assert isinstance(last, ReplyEnd) and last.cut
+    assert pickle.loads(pickle.dumps(last)).cut
+    assert all(await end(FakeTokenSource([ENGLISH]), instructed("What?", "")))
+    went_on = replace(ask(prefix="The sea"), report=True)
+    *_, last = await end(FakeTokenSource([ENGLISH], tokens_read=7), went_on)
+    assert isinstance(last, ReplyEnd) and last.prompt_tokens is None  # what the prefix had cost is not known
+
+
+async def test_a_reply_may_be_sampled_otherwise() -> None:
+    source = FakeTokenSource([ENGLISH])
+    sampling = Sampling(temperature=0.0, seed=4, stop=("#",))
+    await said(source, replace(ask(), sampling=sampling))
+    assert source.prompts[0].sampling == sampling
+    sent = LlmSettings().sampling.asked_for(sampling)
+    assert sent["temperature"] == 0.0 and sent["seed"] == 4 and sent["stop"] == ["#"]
+    assert "seed" not in LlmSettings().sampling.asked_for(Sampling())
