@@ -6,7 +6,6 @@ from typing import Protocol
 
 from deployments.contracts import Message, Sampling
 
-
 _AS_CONFIGURED = Sampling()
 
 

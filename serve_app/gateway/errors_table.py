@@ -49,6 +49,8 @@ class Forbidden(AvatarError):
     status = 403
 
 
+ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+"""The `type` of an answer as OpenAI's clients know it; other 4xx are invalid_request_error, 5xx are server_error."""
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 UNEXPECTED = "Something failed inside. The server's log has the details under this request id."
 
@@ -64,9 +66,14 @@ class Answer:
     field: str | None = None
     retry_after_seconds: int | None = None
 
-    def body(self) -> dict[str, dict[str, str]]:
-        error = {"code": self.code, "message": self.message, "request_id": self.request_id}
-        return {"error": error | ({"field": self.field} if self.field else {})}
+    @property
+    def type(self) -> str:
+        return ERROR_TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
+
+    def body(self) -> dict[str, dict[str, str | None]]:
+        """OpenAI's shape and ours in one: `param` and `field` name the same, the latter only where there is one."""
+        error = {"message": self.message, "type": self.type, "param": self.field, "code": self.code}
+        return {"error": error | {"request_id": self.request_id} | ({"field": self.field} if self.field else {})}
 
     def headers(self) -> dict[str, str]:
         headers = {} if self.retry_after_seconds is None else {"Retry-After": str(self.retry_after_seconds)}
