@@ -16,7 +16,7 @@ from serve_app.serve_stages import StageLimits
 class AppArgs(BaseModel):
     """Each stage's settings, and what holds them together. All have defaults: those of the CPU profile."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # keys are among it
 
     asr: AsrSettings = AsrSettings()
     llm: LlmSettings = LlmSettings()

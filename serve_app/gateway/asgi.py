@@ -58,17 +58,17 @@ def create_app(
         admission=Admission(settings.max_turns, settings.retry_after_seconds, meter.at_work),
         meter=meter,
     )
-    key = settings.api_key.get_secret_value() if settings.api_key else None
     middleware = [
         Middleware(RequestIds, echo=echo_request_id),
         Middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", HEADER],
-            expose_headers=[HEADER, "Server-Timing", "Retry-After", "Location"],
+            # whatever an allowed page sends: Idempotency-Key, Range, the dozen headers of OpenAI's own client
+            allow_headers=["*"],
+            expose_headers=[HEADER, "Server-Timing", "Retry-After", "Location", "Content-Disposition", "Content-Range"],
         ),
-        Middleware(Access, api_key=key, origins=settings.cors_origins),
+        Middleware(Access, keys=settings.key_ring(), origins=settings.cors_origins),
     ]
     return Starlette(
         routes=_routes(context),

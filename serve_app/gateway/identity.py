@@ -7,7 +7,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`name` is the key's name, "" where there are no keys. None means no limit of its own."""
+    """`name` is the key's name, "" where there are no keys and for the house's own key. None means no limit of its
+    own."""
 
     name: str = ""
     concurrent_turns: int | None = None

@@ -1,4 +1,5 @@
-"""Each request has an id: the client's own if it sends one, otherwise a new one. The answer carries it back."""
+"""Each request and each socket has an id: the client's own if it sends one, otherwise a new one. The answer carries it
+back."""
 
 import re
 import uuid
@@ -13,7 +14,8 @@ VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
 class RequestIds:
-    """ASGI middleware that puts `request_id` into the scope and onto the answer.
+    """ASGI middleware that puts `request_id` into the scope and onto the answer. A socket with an invalid one, which
+    could not be told, gets a new one.
 
     `echo` is False behind Serve's proxy, which adds the header to each answer by itself.
     """
@@ -23,7 +25,7 @@ class RequestIds:
         self.echo = echo
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
         asked = Headers(scope=scope).get(HEADER)
@@ -31,11 +33,12 @@ class RequestIds:
         scope["request_id"] = asked if valid else uuid.uuid4().hex
 
         async def send_with_id(message: Message) -> None:
-            if self.echo and message["type"] == "http.response.start":
+            if self.echo and message["type"] in ("http.response.start", "websocket.accept"):
+                message.setdefault("headers", [])
                 MutableHeaders(scope=message)[HEADER] = scope["request_id"]
             await send(message)
 
-        if asked is not None and not valid:
+        if asked is not None and not valid and scope["type"] == "http":
             error = InvalidField(f"{HEADER} takes 1 to 128 letters, digits, '.', '_', ':' and '-'.", HEADER)
             await answer_to(error, scope["request_id"]).response()(scope, receive, send_with_id)
             return

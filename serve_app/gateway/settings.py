@@ -1,14 +1,17 @@
 """What the doors allow."""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from typing import Self
 
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from serve_app.gateway.keys import ApiKey, KeyRing, check_distinct
 from serve_app.media.settings import MediaLimits
 
 
 class GatewaySettings(BaseModel):
     """Limits, admission and access of the HTTP doors. The clocks are wall time in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # it holds secrets
 
     max_turns: int = Field(4, ge=1, description="requests that may be at work in one gateway; more are answered 503")
     retry_after_seconds: int = Field(2, ge=1, description="what a refused client is told to wait")
@@ -24,5 +27,16 @@ class GatewaySettings(BaseModel):
     health_timeout_seconds: float = Field(5, gt=0, description="a stage that is silent for longer counts as down")
     cors_origins: tuple[str, ...] = Field((), description="web origins whose pages may call the doors; none by default")
     api_key: SecretStr | None = Field(
-        None, description="bearer key that all doors but / and /health ask for; without one only this machine is served"
+        None,
+        description="the bearer key of the house, without limits of its own; AVATAR_API_KEY where none is given. "
+        "All doors but /, /page/ and /health ask for a key; without any only this machine is served",
     )
+    keys: tuple[ApiKey, ...] = Field((), description="further keys, each with a name and limits of its own")
+
+    @model_validator(mode="after")
+    def _distinct_keys(self) -> Self:
+        check_distinct(self.api_key, self.keys)
+        return self
+
+    def key_ring(self) -> KeyRing:
+        return KeyRing(self.api_key, self.keys)
