@@ -48,15 +48,17 @@ class Unsupported(AvatarError):
 
 
 class AtCapacity(AvatarError):
-    """No room now. `retry_after_seconds` is an honest estimate for the `Retry-After` header."""
+    """No room now. `retry_after_seconds` is an honest estimate for the `Retry-After` header; `position`, where it is
+    known, is the one that the caller would have in the queue, 1 for the next to be let in."""
 
     code = "at_capacity"
     status = 503
 
-    def __init__(self, message: str, retry_after_seconds: int = 2) -> None:
+    def __init__(self, message: str, retry_after_seconds: int = 2, position: int | None = None) -> None:
         super().__init__(message)
-        self.args = (message, retry_after_seconds)
+        self.args = (message, retry_after_seconds, position)
         self.retry_after_seconds = retry_after_seconds
+        self.position = position
 
 
 class RateLimited(AvatarError):

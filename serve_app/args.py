@@ -9,7 +9,10 @@ from deployments.tts.settings import TtsSettings
 from deployments.video.settings import VideoSettings
 from deployments.weights.settings import WeightsSettings
 from serve_app.conversation import ConversationSettings
+from serve_app.coordinator.settings import CoordinatorSettings
 from serve_app.gateway.settings import GatewaySettings
+from serve_app.jobs.settings import JobSettings
+from serve_app.realtime.settings import RealtimeSettings
 from serve_app.serve_stages import StageLimits
 
 
@@ -24,6 +27,9 @@ class AppArgs(BaseModel):
     video: VideoSettings = VideoSettings()
     gateway: GatewaySettings = GatewaySettings()
     conversation: ConversationSettings = ConversationSettings()
+    coordinator: CoordinatorSettings = CoordinatorSettings()
+    realtime: RealtimeSettings = RealtimeSettings()
+    jobs: JobSettings = JobSettings()
     limits: StageLimits = StageLimits()
     store: StoreSettings = StoreSettings()
     weights: WeightsSettings = WeightsSettings()

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deployments.contracts import Message
+from deployments.errors import AtCapacity
 from serve_app.jobs.contracts import JobQueue
+
+
+class CoordinatorAway(AtCapacity):
+    """The Coordinator does not answer: it restarts, or was never there. Turns go on without it."""
+
+    code = "coordinator_away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,9 @@ class People(Protocol):
         """
         ...
 
-    async def leave(self, place_id: str) -> None:
-        """Gives a place, or a place in the queue, back. Nothing happens for an unknown one."""
+    async def leave(self, place_id: str, unused: bool = False) -> None:
+        """Gives a place, or a place in the queue, back. Nothing happens for an unknown one. `unused`: nobody was
+        answered after all, so that it counts neither as one of the owner's turns nor as a time a place is held."""
         ...
 
     async def beat(self, gateway_id: str, place_ids: tuple[str, ...], session_ids: tuple[str, ...]) -> Load:

@@ -13,6 +13,7 @@ from deployments.errors import AvatarError, Cancelled
 from serve_app.conversation import converse
 from serve_app.events import Ended, Event, Media, TurnRequest
 from serve_app.gateway.context import DoorContext
+from serve_app.gateway.identity import Identity, identity_of
 from serve_app.gateway.negotiation import EventMedia, Form, event_media_of, form_of
 from serve_app.gateway.rendering import Rendering, server_timing
 from serve_app.gateway.streaming import StreamedAnswer, unless_hung_up
@@ -42,7 +43,7 @@ async def answer_turn(request: Request, context: DoorContext, turn: TurnRequest,
     """The turn, holding a place until its last byte is sent. Raises AtCapacity, and what the turn raises before its
     answer begins."""
     described = await context.stages.describe_video()
-    rendering = Rendering(_admitted(context, turn), described.frame_size, turn.turn_id)
+    rendering = Rendering(_admitted(context, turn, identity_of(request.scope)), described.frame_size, turn.turn_id)
     if forms.form is Form.MP4:
         film = await unless_hung_up(request, rendering.mp4())
         timings = rendering.report.timings if rendering.report else {}
@@ -54,11 +55,11 @@ async def answer_turn(request: Request, context: DoorContext, turn: TurnRequest,
     )
 
 
-async def _admitted(context: DoorContext, turn: TurnRequest) -> AsyncGenerator[Event, None]:
+async def _admitted(context: DoorContext, turn: TurnRequest, identity: Identity) -> AsyncGenerator[Event, None]:
     """The turn's events, counted and logged, while it holds a place."""
     meter = context.meter
     begun = False
-    with context.admission.place():
+    async with context.places.place(identity):
         try:
             async with aclosing(converse(turn, context.stages, context.conversation)) as events:
                 async for event in events:

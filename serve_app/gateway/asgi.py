@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import uuid
 from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
@@ -15,8 +16,11 @@ from starlette.routing import BaseRoute, Route
 
 from deployments.store.store import Store
 from serve_app.conversation import ConversationSettings
+from serve_app.coordinator.contracts import Coordination
+from serve_app.coordinator.desks import desks_in_memory
+from serve_app.coordinator.places import Places
+from serve_app.coordinator.settings import CoordinatorSettings
 from serve_app.gateway.access import Access
-from serve_app.gateway.admission import Admission
 from serve_app.gateway.avatars import AvatarsDoor
 from serve_app.gateway.catalogue import Catalogue
 from serve_app.gateway.chat import ChatDoor
@@ -35,6 +39,8 @@ from serve_app.gateway.settings import GatewaySettings
 from serve_app.gateway.transcribe import TranscribeDoor
 from serve_app.gateway.videos import video_routes
 from serve_app.gateway.voices import VoicesDoor
+from serve_app.jobs.settings import JobSettings
+from serve_app.realtime.settings import RealtimeSettings
 from serve_app.stages import Stages
 
 logger = logging.getLogger("ray.serve")
@@ -47,16 +53,34 @@ def create_app(
     conversation: ConversationSettings,
     meter: Meter | None = None,
     echo_request_id: bool = True,
+    *,
+    coordination: Coordination | None = None,
+    coordinator: CoordinatorSettings | None = None,
+    realtime: RealtimeSettings | None = None,
+    jobs: JobSettings | None = None,
+    replica_id: str | None = None,
 ) -> Starlette:
-    """`meter` None counts nothing. `echo_request_id` is False where a proxy in front, as Serve's, adds the header."""
+    """`meter` None counts nothing. `echo_request_id` is False where a proxy in front, as Serve's, adds the header.
+
+    `coordination` None: this application is alone, and forgets sessions and jobs when it ends. Settings that are None
+    are the default ones; `replica_id` None makes one up.
+    """
     meter = meter or Uncounted()
+    coordinator, jobs = coordinator or CoordinatorSettings(), jobs or JobSettings()
+    coordination = coordination or desks_in_memory(coordinator, jobs)
+    replica_id = replica_id or f"gateway-{uuid.uuid4().hex[:12]}"
     context = DoorContext(
         stages=stages,
         settings=settings,
         conversation=conversation,
         catalogue=Catalogue(stages, store, settings, conversation.languages),
-        admission=Admission(settings.max_turns, settings.retry_after_seconds, meter.at_work),
         meter=meter,
+        store=store,
+        coordination=coordination,
+        places=Places(coordination.people, coordinator, replica_id, meter.at_work),
+        realtime=realtime or RealtimeSettings(),
+        jobs=jobs,
+        replica_id=replica_id,
     )
     middleware = [
         Middleware(RequestIds, echo=echo_request_id),
@@ -74,7 +98,7 @@ def create_app(
         routes=_routes(context),
         middleware=middleware,
         exception_handlers={HTTPException: answer_http_exception},
-        lifespan=_sweeping(context.catalogue, settings.sweep_seconds),
+        lifespan=_lifespan(context),
     )
 
 
@@ -121,10 +145,22 @@ def _by_method(endpoints: dict[str, Endpoint], meter: Meter) -> Endpoint:
     return guarded(answer, meter)
 
 
-def _sweeping(
-    catalogue: Catalogue, seconds: float
-) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
-    """Deletes expired uploads every `seconds` while the application runs."""
+def _lifespan(context: DoorContext) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+    """What goes on in the background while the application runs."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as background:
+            await background.enter_async_context(context.places.beating())
+            await background.enter_async_context(_sweeping(context.catalogue, context.settings.sweep_seconds))
+            yield
+
+    return lifespan
+
+
+@contextlib.asynccontextmanager
+async def _sweeping(catalogue: Catalogue, seconds: float) -> AsyncIterator[None]:
+    """Deletes expired uploads every `seconds`."""
 
     async def sweep() -> None:
         while True:
@@ -135,12 +171,8 @@ def _sweeping(
                 logger.exception("expired uploads could not be deleted; the next attempt is in %g s", seconds)
             await asyncio.sleep(seconds)
 
-    @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(sweep())
-        try:
-            yield
-        finally:
-            task.cancel()
-
-    return lifespan
+    task = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        task.cancel()

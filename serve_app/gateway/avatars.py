@@ -31,7 +31,7 @@ class AvatarsDoor:
     async def add(self, request: Request) -> Response:
         """A form with the file `image`, the field `consent=true` and a `name` if one likes. 201 with the new avatar."""
         settings = self._context.settings
-        self._context.admission.check()
+        self._context.places.check(identity_of(request.scope))
         if content_type_of(request) != "multipart/form-data":
             raise Unsupported("Send a multipart form with the file 'image' and the field 'consent'.")
         form = await read_upload(
@@ -39,7 +39,7 @@ class AvatarsDoor:
         )
         fields = upload_fields(form.fields, settings)
         photo = required_file(form, "image")
-        with self._context.admission.place():
+        async with self._context.places.place(identity_of(request.scope)):
             return await unless_hung_up(request, self._enrol(identity_of(request.scope), photo, fields.name))
 
     async def _enrol(self, identity: Identity, photo: bytes, name: str) -> Response:

@@ -31,7 +31,7 @@ class ConversationDoor:
 
     async def converse(self, request: Request) -> Response:
         settings = self._context.settings
-        self._context.admission.check()
+        self._context.places.check(identity_of(request.scope))
         forms = forms_of(request)
         upload = await self._read(request)
         fields = parse(TurnFields, upload.fields)

@@ -21,7 +21,7 @@ class GenerateDoor:
 
     async def generate(self, request: Request) -> Response:
         settings = self._context.settings
-        self._context.admission.check()
+        self._context.places.check(identity_of(request.scope))
         forms = forms_of(request)
         refuse_fields(query_fields(request, FORM_PARAMETERS))
         body = await read_json(request, settings.max_json_bytes, settings.body_timeout_seconds)

@@ -31,12 +31,12 @@ class HealthDoor:
 
     async def health(self, request: Request) -> Response:
         stages = await self._stages()
+        places = self._context.places
         ok = bool(stages) and all(stage.ok for stage in stages.values())
-        admission = self._context.admission
         body = {
             "status": "ok" if ok else "unavailable",
             "stages": {name: {"ok": stage.ok, "detail": stage.detail} for name, stage in stages.items()},
-            "turns": {"now": admission.now, "most": admission.most},
+            "turns": {"now": places.now, "most": places.load.capacity},
         }
         return JSONResponse(body, 200 if ok else 503, {"Cache-Control": "no-store"})
 

@@ -9,12 +9,10 @@ from serve_app.media.settings import MediaLimits
 
 
 class GatewaySettings(BaseModel):
-    """Limits, admission and access of the HTTP doors. The clocks are wall time in seconds."""
+    """Limits and access of the HTTP doors. The clocks are wall time in seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # it holds secrets
 
-    max_turns: int = Field(4, ge=1, description="requests that may be at work in one gateway; more are answered 503")
-    retry_after_seconds: int = Field(2, ge=1, description="what a refused client is told to wait")
     media: MediaLimits = Field(MediaLimits(), description="limits on uploaded sound and photos")
     max_json_bytes: int = Field(2**20, gt=0, description="largest JSON body, and largest text field of a form")
     body_timeout_seconds: float = Field(60, gt=0, description="time a client has to send its whole body")

@@ -10,6 +10,7 @@ from deployments.errors import BadInput, Unsupported
 from serve_app.gateway.context import DoorContext
 from serve_app.gateway.fields import TranscribeFields
 from serve_app.gateway.hearing import heard, read_audio
+from serve_app.gateway.identity import identity_of
 from serve_app.gateway.rendering import server_timing
 from serve_app.gateway.requests import parse
 from serve_app.gateway.streaming import unless_hung_up
@@ -31,7 +32,7 @@ class TranscribeDoor:
         self._context = context
 
     async def transcribe(self, request: Request) -> Response:
-        self._context.admission.check()
+        self._context.places.check(identity_of(request.scope))
         upload = await read_audio(request, self._context.settings)
         fields = parse(TranscribeFields, upload.fields)
         language = fields.language.split("-")[0].lower() if fields.language else None
@@ -43,8 +44,9 @@ class TranscribeDoor:
             raise BadInput("There is no audio: send it as the body or as the form's file 'audio'.")
         utterance = Utterance(await heard(upload.data, self._context.settings), language)
         watch = Stopwatch()
-        with self._context.admission.place(), watch.spent("asr"):
-            transcript = await unless_hung_up(request, self._context.stages.transcribe(utterance))
+        async with self._context.places.place(identity_of(request.scope)):
+            with watch.spent("asr"):
+                transcript = await unless_hung_up(request, self._context.stages.transcribe(utterance))
         if not transcript.text.strip():
             raise BadInput("No speech was heard in the audio. Speak closer to the microphone, or check the file.")
         timings = watch.values()

@@ -26,7 +26,7 @@ class VoicesDoor:
     async def add(self, request: Request) -> Response:
         """A form with the file `audio`, the field `consent=true` and a `name` if one likes. 201 with the new voice."""
         settings = self._context.settings
-        self._context.admission.check()
+        self._context.places.check(identity_of(request.scope))
         if content_type_of(request) != "multipart/form-data":
             raise Unsupported("Send a multipart form with the file 'audio' and the field 'consent'.")
         form = await read_upload(
@@ -34,7 +34,7 @@ class VoicesDoor:
         )
         fields = upload_fields(form.fields, settings)
         sample = required_file(form, "audio")
-        with self._context.admission.place():
+        async with self._context.places.place(identity_of(request.scope)):
             return await unless_hung_up(request, self._enrol(identity_of(request.scope), sample, fields.name))
 
     async def _enrol(self, identity: Identity, sample: bytes, name: str) -> Response:

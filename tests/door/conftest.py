@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from deployments.store.store import Store
 from serve_app.conversation import ConversationSettings
+from serve_app.coordinator.settings import CoordinatorSettings
 from serve_app.gateway.asgi import create_app
 from serve_app.gateway.settings import GatewaySettings
 from tests.door.door_stages import DoorStages
@@ -47,12 +48,14 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def settings() -> GatewaySettings:
-    return GatewaySettings(max_turns=2)
+    return GatewaySettings()
 
 
 @pytest.fixture
 def app(stages: DoorStages, store: Store, settings: GatewaySettings) -> Starlette:
-    return create_app(stages, store, settings, ConversationSettings())
+    return create_app(
+        stages, store, settings, ConversationSettings(), coordinator=CoordinatorSettings(max_people=2, turn_seconds=3)
+    )
 
 
 @pytest.fixture

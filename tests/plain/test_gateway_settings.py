@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from deployments.store.store import Store
 from serve_app.conversation import ConversationSettings
+from serve_app.coordinator.settings import CoordinatorSettings
 from serve_app.gateway.asgi import create_app
 from serve_app.gateway.settings import GatewaySettings
 from serve_app.stages import StageHealth
@@ -28,8 +29,11 @@ def door(tmp_path: Path) -> Opener:
     """Opens the doors with some settings, over fakes."""
 
     @asynccontextmanager
-    async def opened(stages: DoorStages | None = None, **knobs: Any) -> AsyncIterator[httpx.AsyncClient]:
-        app = create_app(stages or DoorStages(), Store(tmp_path), GatewaySettings(**knobs), ConversationSettings())
+    async def opened(
+        stages: DoorStages | None = None, coordinator: CoordinatorSettings | None = None, **knobs: Any
+    ) -> AsyncIterator[httpx.AsyncClient]:
+        settings, conversation = GatewaySettings(**knobs), ConversationSettings()
+        app = create_app(stages or DoorStages(), Store(tmp_path), settings, conversation, coordinator=coordinator)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as client:
             yield client
 
@@ -72,7 +76,7 @@ async def test_a_body_that_trickles_in_is_given_up(door: Opener) -> None:
 async def test_places_and_the_time_to_wait(door: Opener) -> None:
     stages = DoorStages()
     stages.gate = asyncio.Event()
-    async with door(stages, max_turns=1, retry_after_seconds=9) as client:
+    async with door(stages, CoordinatorSettings(max_people=1, turn_seconds=9)) as client:
         first = asyncio.create_task(client.post("/chat", json={"text": "Hi."}))
         await asyncio.wait_for(stages.at_gate.wait(), 5)
         second = await client.post("/chat", json={"text": "Hi."})
@@ -111,7 +115,7 @@ async def test_uploads_have_an_end(door: Opener) -> None:
 
 
 def test_unknown_and_impossible_settings_are_refused() -> None:
-    for wrong in ({"max_turn": 1}, {"max_turns": 0}, {"media": {"max_audio": 1}}, {"retention_hours": 0}):
+    for wrong in ({"max_json_byte": 1}, {"max_messages": 0}, {"media": {"max_audio": 1}}, {"retention_hours": 0}):
         with pytest.raises(ValidationError):
             GatewaySettings(**wrong)
 

@@ -35,7 +35,7 @@ class Served(NamedTuple):
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     port = free_port()
-    args = {"store": str(folder / "store"), "piece_seconds": 0.4, "gateway": {"max_turns": 2}}
+    args = {"store": str(folder / "store"), "piece_seconds": 0.4, "coordinator": {"max_people": 2}}
     application = {
         "name": "avatar",
         "route_prefix": "/",
