@@ -1,7 +1,7 @@
 """Whisper's own four operations on CTranslate2, without the 30-second window: encode, tell language, decode, align."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ctranslate2
@@ -12,7 +12,7 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 
 from deployments.asr.settings import AsrSettings
-from deployments.asr.words import align_words
+from deployments.asr.words import align_words, is_punctuation, token_begins
 from deployments.contracts import HEARING_RATE_HZ, Float32, Word
 
 MEL_FRAMES_PER_SECOND = 100
@@ -32,6 +32,21 @@ class Decoded:
     text: str
     no_speech: float
     confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """The tokens of one window, and (token, step) pairs along the path on which they meet the sound."""
+
+    tokens: tuple[int, ...]
+    alignments: tuple[tuple[int, int], ...]
+
+    @property
+    def begins(self) -> list[float]:
+        """Seconds from the start of the window at which each token begins, and at which the last one ends."""
+        found = token_begins(self.alignments)
+        last = found[-1] if found else 0.0
+        return (found + [last] * (len(self.tokens) + 1))[: len(self.tokens) + 1]
 
 
 class WhisperModel:
@@ -105,24 +120,34 @@ class WhisperModel:
         ]
 
     def align(
-        self,
-        encoded: Encoded,
-        language: str,
-        decoded: Sequence[Decoded],
-        seconds: Sequence[float],
-        offsets: Sequence[float],
-    ) -> list[list[Word]]:
-        """Words with times: `seconds` of speech in each window, which starts at `offsets` seconds."""
+        self, encoded: Encoded, language: str, decoded: Sequence[Decoded], seconds: Sequence[float]
+    ) -> list[Aligned]:
+        """Where in its window each token lies. `seconds`: length of the speech in each window."""
         tokenizer = self._tokenizers[language]
         frames = [max(2, int(length * MEL_FRAMES_PER_SECOND)) for length in seconds]
         texts = [[token for token in one.tokens if token < tokenizer.eot] for one in decoded]
         results = self._model.align(_view(encoded), tokenizer.sot_sequence, texts, frames)
-        words = []
-        for result, tokens, offset in zip(results, texts, offsets, strict=True):
-            names, groups = tokenizer.split_to_word_tokens([*tokens, tokenizer.eot])
-            counts = [len(group) for group in groups]
-            words.append(align_words(names, counts, result.alignments, offset, language not in UNSPACED_LANGUAGES))
-        return words
+        return [Aligned(tuple(tokens), tuple(result.alignments)) for tokens, result in zip(texts, results, strict=True)]
+
+    def words(self, aligned: Aligned, language: str, offset: float) -> list[Word]:
+        """Words with times; the window starts at `offset` seconds of the utterance."""
+        tokenizer = self._tokenizers[language]
+        names, groups = tokenizer.split_to_word_tokens([*aligned.tokens, tokenizer.eot])
+        counts = [len(group) for group in groups]
+        return align_words(names, counts, aligned.alignments, offset, language not in UNSPACED_LANGUAGES)
+
+    def keys(self, tokens: Sequence[int], language: str) -> list[str | int | None]:
+        """What each token says, without case and spaces; None for punctuation, its number for part of a letter."""
+        texts = [self._tokenizers[language].decode([token]).strip().casefold() for token in tokens]
+        return [
+            token if "\ufffd" in text else None if is_punctuation(text) else text
+            for token, text in zip(tokens, texts, strict=True)
+        ]
+
+    def without(self, decoded: Decoded, language: str, start: int, end: int) -> Decoded:
+        """The text without tokens `start` to `end` (exclusive)."""
+        tokens = (*decoded.tokens[:start], *decoded.tokens[end:])
+        return replace(decoded, tokens=tokens, text=self._tokenizers[language].decode(tokens).strip())
 
 
 def _view(encoded: Encoded) -> ctranslate2.StorageView:

@@ -61,7 +61,11 @@ class AsrSettings(BaseModel):
     min_window_seconds: float = Field(
         8.0, ge=2, le=30, description="Shortest window the model sees; below 8 s it begins to mishear."
     )
-    max_tokens_per_second: float = Field(14.0, gt=0, description="Faster speech than this is a decoding loop.")
+    max_tokens_per_second: float = Field(
+        14.0,
+        gt=0,
+        description="Nobody speaks faster: no longer text is made, and a phrase repeated faster is taken out.",
+    )
     max_no_speech_probability: float = Field(
         0.6, ge=0, le=1, description="Above it, a text the model itself doubts counts as silence."
     )

@@ -6,7 +6,7 @@ utterance is taken for does not depend on the company it comes in.
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,8 @@ from typing import TypeVar
 import numpy as np
 
 from deployments.asr.guards import compression_ratio
-from deployments.asr.model import UNSPACED_LANGUAGES, Decoded, Encoded, WhisperModel
+from deployments.asr.loops import made_up, repetitions
+from deployments.asr.model import UNSPACED_LANGUAGES, Aligned, Decoded, Encoded, WhisperModel
 from deployments.asr.settings import AsrSettings
 from deployments.asr.speech import Span, find_spans
 from deployments.asr.words import in_order
@@ -130,21 +131,40 @@ class WhisperTranscriber:
         language = windows[0].language or self._settings.languages[0]
         decoded = self._guarded(rows, language, windows[0].window_seconds)
         words: list[list[Word]] = [[] for _ in windows]
-        spoken = [row for row, one in enumerate(decoded) if one.text]
-        if self._settings.word_times and spoken:
-            aligned = self._model.align(
-                rows[spoken],
-                language,
-                [decoded[row] for row in spoken],
-                [windows[row].seconds for row in spoken],
-                [windows[row].start_seconds for row in spoken],
-            )
-            for row, found in zip(spoken, aligned, strict=True):
-                words[row] = found
+        for row, aligned in self._aligned(rows, language, decoded, windows):
+            if self._settings.word_times:
+                words[row] = self._model.words(aligned, language, windows[row].start_seconds)
         return [
             replace(window, text=one.text, words=tuple(found))
             for window, one, found in zip(windows, decoded, words, strict=True)
         ]
+
+    def _aligned(
+        self, rows: Encoded, language: str, decoded: list[Decoded], windows: Sequence[_Window]
+    ) -> Iterator[tuple[int, Aligned]]:
+        """Texts where they lie in the sound; what has no place there is taken out of `decoded` on the way.
+
+        Without word times only what repeats itself is aligned.
+        """
+        wanted = [row for row, one in enumerate(decoded) if one.text]
+        if not self._settings.word_times:
+            wanted = [r for r in wanted if any(repetitions(self._said(decoded[r], language)))]
+        while wanted:
+            seconds = [windows[row].seconds for row in wanted]
+            found = self._model.align(rows[wanted], language, [decoded[row] for row in wanted], seconds)
+            shortened = []
+            for row, aligned in zip(wanted, found, strict=True):
+                keys = self._model.keys(aligned.tokens, language)
+                start, end = made_up(keys, aligned.begins, self._settings.max_tokens_per_second)
+                if start == end:
+                    yield row, aligned
+                else:
+                    decoded[row] = self._model.without(decoded[row], language, start, end)
+                    shortened.append(row)
+            wanted = shortened
+
+    def _said(self, decoded: Decoded, language: str) -> list[str | int]:
+        return [key for key in self._model.keys(decoded.tokens, language) if key is not None]
 
     def _guarded(self, rows: Encoded, language: str, window_seconds: float) -> list[Decoded]:
         """Decoded texts; a loop is decoded once more with repetition forbidden; what stays doubtful becomes silence."""

@@ -26,17 +26,15 @@ def align_words(
     the token begins. `offset_seconds` is where the window starts in the utterance.
     `spaced`: the language puts spaces between words, so that what has none before it ("-known") belongs to the last.
     """
-    tokens = np.array([pair[0] for pair in alignments], np.int64)
-    steps = np.array([pair[1] for pair in alignments], np.int64)
-    if len(tokens) == 0 or len(texts) < 2:
+    if len(alignments) == 0 or len(texts) < 2:
         return []
-    begins = steps[np.flatnonzero(np.diff(tokens, prepend=-1))] * SECONDS_PER_STEP + offset_seconds
+    begins = [second + offset_seconds for second in token_begins(alignments)]
     boundaries = np.cumsum([0, *token_counts[:-1]])
     words: list[Word] = []
     for text, first, last in zip(texts, boundaries, boundaries[1:], strict=False):
         if last >= len(begins):
             break
-        start, end = float(begins[first]), float(begins[last])
+        start, end = begins[first], begins[last]
         if words and is_punctuation(text):
             words[-1] = replace(words[-1], text=words[-1].text + text.strip())
         elif words and spaced and not text.startswith(" "):
@@ -44,6 +42,13 @@ def align_words(
         else:
             words.append(Word(text.strip(), start, end))
     return [word for word in words if word.text]
+
+
+def token_begins(alignments: Sequence[tuple[int, int]]) -> list[float]:
+    """Seconds from the start of the window at which each token begins, the end of text last."""
+    tokens = np.array([pair[0] for pair in alignments], np.int64)
+    steps = np.array([pair[1] for pair in alignments], np.int64)
+    return [float(step) * SECONDS_PER_STEP for step in steps[np.flatnonzero(np.diff(tokens, prepend=-1))]]
 
 
 def is_punctuation(text: str) -> bool:

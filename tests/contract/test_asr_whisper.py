@@ -2,19 +2,24 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
 
 from deployments.asr.engines import build_engine
 from deployments.asr.settings import AsrSettings, VoiceActivitySettings
-from deployments.contracts import HEARING_RATE_HZ, Pcm, Transcriber, Transcript, Utterance
+from deployments.contracts import HEARING_RATE_HZ, Pcm, SpeechRequest, Transcriber, Transcript, Utterance
 from deployments.errors import EngineFailed, TooLarge, WeightsMissing
+from deployments.tts.engines import build_engine as build_voice
+from deployments.tts.settings import TtsSettings
 from deployments.weights.settings import WeightsSettings
 from serve_app.media.decode import decode_audio
 from serve_app.media.settings import MediaLimits
 from serve_app.samples.catalogue import question, questions
+from tests.contract.synthesizer_suite import said
 from tests.contract.transcriber_suite import TranscriberSuite
 
 pytestmark = [pytest.mark.contract, pytest.mark.weights]
@@ -159,8 +164,6 @@ def test_the_guards_turn_a_doubted_text_into_silence(monkeypatch: pytest.MonkeyP
 
     def looping(rows: object, language: str, seconds: float, against_repetition: bool = False) -> list[object]:
         tries.append(against_repetition)
-        from dataclasses import replace
-
         return [
             one if against_repetition else replace(one, text="thank you " * 30)
             for one in decode(rows, language, seconds)
@@ -169,6 +172,58 @@ def test_the_guards_turn_a_doubted_text_into_silence(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(model, "decode", looping)
     assert plain(heard(engine, asked("en-sky")).text) == "why is the sky blue"
     assert tries == [False, True]
+
+
+@pytest.mark.parametrize("word_times", [True, False])
+@pytest.mark.parametrize("name", [q.name for q in questions()])
+def test_a_sentence_the_model_writes_twice_is_heard_once(
+    monkeypatch: pytest.MonkeyPatch, name: str, word_times: bool
+) -> None:
+    engine = built(AsrSettings(warm_up=False, word_times=word_times))
+    once = heard(engine, asked(name))
+    model = engine._model  # type: ignore[attr-defined]
+    decode = model.decode
+
+    def twice(*arguments: object) -> list[object]:
+        return [replace(one, text=f"{one.text} {one.text}", tokens=one.tokens * 2) for one in decode(*arguments)]
+
+    monkeypatch.setattr(model, "decode", twice)
+    found = heard(engine, asked(name))
+    assert plain(found.text) == plain(once.text)
+    for before, after in zip(once.words, found.words, strict=True):
+        assert after.start_seconds == pytest.approx(before.start_seconds, abs=0.1)
+
+
+@pytest.mark.parametrize("name", [q.name for q in questions()])
+@pytest.mark.parametrize("pause", [0.05, 0.2, 0.6])
+def test_of_what_is_asked_twice_nothing_is_taken_out(
+    whisper: Transcriber, monkeypatch: pytest.MonkeyPatch, name: str, pause: float
+) -> None:
+    """The base model itself may write a hurried repetition once; what it does write twice stays."""
+    model, taken_out = whisper._model, []  # type: ignore[attr-defined]
+    monkeypatch.setattr(model, "without", lambda decoded, *_: taken_out.append(decoded))
+    core = asked(name, question(name).language)
+    loud = np.flatnonzero(np.abs(core.pcm.samples) > 0.02)
+    core = replace(core, pcm=Pcm(core.pcm.samples[loud[0] : loud[-1]], HEARING_RATE_HZ))
+    text = plain(heard(whisper, joined(0.3, core, pause, core, 0.5)).text)
+    assert plain(question(name).text)[-4:] in text and not taken_out
+
+
+@pytest.mark.weights("whisper-base", "kokoro-v1.0-int8")
+def test_a_reply_on_which_the_model_loops_is_heard_once(whisper: Transcriber) -> None:
+    """Of these, an eighth came back with the second sentence twice."""
+    tts = build_voice(TtsSettings(warm_up=False), WeightsSettings(offline=True), lambda _: b"")
+    clauses = (
+        "The capital of France is Paris.",
+        "Paris is famous for its rich history,",
+        "including the Louvre Museum and the Notre Dame Cathedral.",
+    )
+    for speed in (0.94, 0.97, 1.0, 1.03):
+        speech = [said(tts, SpeechRequest(clause, "en", None, speed)) for clause in clauses]
+        samples = soxr.resample(np.concatenate(speech), 24_000, HEARING_RATE_HZ).astype(np.float32)
+        for start in (0.05, 0.13, 0.31, 0.47):
+            found = heard(whisper, joined(start, Utterance(Pcm(samples, HEARING_RATE_HZ)), 0.6))
+            assert plain(found.text).count("museum") == 1, found
 
 
 def test_missing_weights_name_the_remedy(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from deployments.asr.guards import compression_ratio
+from deployments.asr.loops import made_up, repetitions
 from deployments.asr.settings import AsrSettings, VoiceActivitySettings
 from deployments.asr.speech import find_spans
 from deployments.asr.words import align_words, in_order
@@ -94,6 +95,68 @@ def test_loops_compress_and_sentences_do_not() -> None:
     assert compression_ratio("thank you very much " * 10) > 2.4
     assert compression_ratio("Had he married a more amiable woman, he might have been still more respectable.") < 1.5
     assert compression_ratio("no no no no") == 1.0
+
+
+def told(text: str, seconds: Sequence[float] | float) -> tuple[list[str | None], list[float]]:
+    """Keys and beginnings of tokens: words that take so many seconds each; "." is punctuation, which takes none."""
+    keys = [None if word == "." else word for word in text.split()]
+    lengths = iter(seconds if isinstance(seconds, Sequence) else [seconds] * len(keys))
+    begins = np.cumsum([0.0, *(0.0 if key is None else next(lengths) for key in keys)])
+    return keys, [float(begin) for begin in begins]
+
+
+def left(text: str, seconds: Sequence[float] | float, rate: float = 14.0) -> str:
+    """What stays of a text once all that was made up is out, and the rest has shared the sound anew."""
+    keys, begins = told(text, seconds)
+    words = text.split()
+    while True:
+        start, end = made_up(keys, begins, rate)
+        if start == end:
+            return " ".join(words)
+        del keys[start:end], words[start:end]
+        begins = told(" ".join(words), begins[-1] / sum(key is not None for key in keys))[1]
+
+
+SENTENCE = "paris is famous for its louvre"
+
+
+def test_a_sentence_written_twice_and_said_once_is_written_once() -> None:
+    for seconds in (
+        [0.3] * 10 + [0.0] * 6,  # the sound went to the first copy
+        [0.3] * 4 + [0.0] * 6 + [0.3] * 6,  # to the second
+        [0.3] * 7 + [0.0] * 6 + [0.3] * 3,  # to the start of one and the end of the other
+        [0.3] * 10 + [0.02] * 6,
+    ):
+        assert left(f"it is in france . {SENTENCE} . {SENTENCE} .", seconds) == f"it is in france . {SENTENCE} ."
+
+
+def test_what_is_said_twice_is_written_twice() -> None:
+    for text in (
+        f"{SENTENCE} . {SENTENCE} .",
+        f"{SENTENCE} {SENTENCE} {SENTENCE}",
+        "no no no no no",
+        "a b c d a b c d",
+    ):
+        assert left(text, 0.1) == text
+        assert left(text, 0.3) == text
+    twice_of_three = left(f"{SENTENCE} . {SENTENCE} . {SENTENCE} .", [0.3] * 12 + [0.0] * 6)
+    assert twice_of_three == f"{SENTENCE} . {SENTENCE} ."
+
+
+def test_a_loop_that_breaks_off_goes_and_what_follows_one_stays() -> None:
+    assert left(f"{SENTENCE} . paris is famous for", [0.3] * 6 + [0.0] * 4) == f"{SENTENCE}"
+    looped = f"{SENTENCE} . {SENTENCE} . good night"
+    assert left(looped, [0.3] * 6 + [0.0] * 6 + [0.3] * 2) == f"{SENTENCE} . good night"
+    assert left("no " * 40, [0.3] * 4 + [0.0] * 36).split() == ["no"] * 4
+    assert left("very very good", [0.3, 0.0, 0.3]) == "very very good"
+    assert left("short words at the very end . yes .", [0.3] * 6 + [0.0]) == "short words at the very end . yes ."
+    assert list(repetitions(list("abcd"))) == [] == list(repetitions([]))
+
+
+def test_the_fastest_speech_decides() -> None:
+    text = f"{SENTENCE} {SENTENCE}"
+    assert left(text, [0.3] * 6 + [0.1] * 6, rate=9.0) == SENTENCE
+    assert left(text, [0.3] * 6 + [0.1] * 6, rate=14.0) == text
 
 
 def test_settings_are_strict() -> None:
