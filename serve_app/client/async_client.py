@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -31,9 +32,15 @@ from serve_app.client.realtime_player import VirtualPlayer
 class AsyncAvatarClient:
     """`AvatarClient` for programs with an event loop: the same methods, arguments and errors. Use `async with`."""
 
-    def __init__(self, base_url: str | None = None, api_key: str | None = None, timeout_seconds: float = 120.0) -> None:
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        timeout_seconds: float = 120.0,
+        verify: bool | str | Path = True,
+    ) -> None:
         self.base_url = base_url or default_url()
-        self._http = httpx.AsyncClient(**connection(self.base_url, api_key, timeout_seconds))
+        self._http = httpx.AsyncClient(**connection(self.base_url, api_key, timeout_seconds, verify))
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -39,10 +40,20 @@ class AvatarClient:
     out/morning.mp4 Good morning!
     """
 
-    def __init__(self, base_url: str | None = None, api_key: str | None = None, timeout_seconds: float = 120.0) -> None:
-        """`base_url` None means the environment's AVATAR_URL, else localhost; `api_key` None that of AVATAR_API_KEY."""
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        timeout_seconds: float = 120.0,
+        verify: bool | str | Path = True,
+    ) -> None:
+        """`base_url` None means the environment's AVATAR_URL, else localhost; `api_key` None that of AVATAR_API_KEY.
+
+        `verify` is about https: a PEM file with the authority that signed the server's certificate, False to take any
+        certificate, True for the public authorities or those of the environment's SSL_CERT_FILE.
+        """
         self.base_url = base_url or default_url()
-        self._http = httpx.Client(**connection(self.base_url, api_key, timeout_seconds))
+        self._http = httpx.Client(**connection(self.base_url, api_key, timeout_seconds, verify))
 
     def __enter__(self) -> Self:
         return self

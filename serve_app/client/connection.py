@@ -1,13 +1,15 @@
 """How the clients reach a server, and httpx's errors as ours."""
 
 import os
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from deployments.errors import TimedOut
+from deployments.errors import BadInput, TimedOut
 from serve_app.client.failures import Unreachable, broken_off
 
 CONNECT_SECONDS = 5.0
@@ -18,12 +20,28 @@ def default_url() -> str:
     return os.environ.get("AVATAR_URL") or "http://127.0.0.1:8000"
 
 
-def connection(base_url: str, api_key: str | None, timeout_seconds: float) -> dict[str, Any]:
-    """The arguments of an httpx client. The key is that of AVATAR_API_KEY where none is given."""
+def trust(verify: bool | str | Path) -> bool | ssl.SSLContext:
+    """What a server's certificate has to be signed by: a public authority or those of the environment's SSL_CERT_FILE
+    (True), the PEM file named, or anybody (False: whoever stands between can read along). Raises BadInput for a file
+    that holds no certificates."""
+    if isinstance(verify, bool):
+        return verify
+    try:
+        return ssl.create_default_context(cafile=str(verify))
+    except OSError as error:
+        raise BadInput(f"{verify} cannot be read as certificates in PEM form: {error}.") from error
+
+
+def connection(
+    base_url: str, api_key: str | None, timeout_seconds: float, verify: bool | str | Path = True
+) -> dict[str, Any]:
+    """The arguments of an httpx client. The key is that of AVATAR_API_KEY where none is given; `verify` as in
+    `trust`."""
     key = api_key or os.environ.get("AVATAR_API_KEY")
     return {
         "base_url": base_url,
         "headers": {"Authorization": f"Bearer {key}"} if key else {},
+        "verify": trust(verify),
         "timeout": httpx.Timeout(timeout_seconds, connect=CONNECT_SECONDS),
     }
 
@@ -37,5 +55,12 @@ def translated(base_url: str) -> Iterator[None]:
         raise TimedOut(f"No answer from {base_url} in time. Is it busy? See its /health.") from error
     except httpx.RemoteProtocolError as error:
         raise broken_off() from error
+    except httpx.ConnectError as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise Unreachable(
+                f"The certificate of {base_url} is not trusted here: {error}. Name the authority that signed it, as "
+                "`avatar serve --tls-self-signed` prints it: SSL_CERT_FILE=..., or verify=FILE in Python."
+            ) from error
+        raise Unreachable(f"Nothing answers at {base_url}. Start a server with: avatar serve") from error
     except httpx.TransportError as error:
         raise Unreachable(f"Nothing answers at {base_url}. Start a server with: avatar serve") from error

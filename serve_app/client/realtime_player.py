@@ -117,5 +117,9 @@ class VirtualPlayer:
         line = self._line(response_id)
         return None if line is None else line.zero
 
+    def was_stopped(self, response_id: str) -> bool:
+        """Whether the answer, one of the last, was cut off."""
+        return response_id in self._stopped
+
     def _line(self, response_id: str) -> _Line | None:
         return next((line for line in self._lines if line.response_id == response_id), None)

@@ -30,7 +30,7 @@ MEDIA_HEADER = struct.Struct(">4sIII")
 MEDIA_MAGIC = b"AVM1"
 SPEECH_RATE_HZ = 24_000
 """Of `response.output_audio.delta`: PCM16, one channel."""
-_KEPT_ITEMS = 16
+_KEPT_ANSWERS = 16
 
 Content = Mapping[str, Any]
 
@@ -104,7 +104,7 @@ class EventReader:
 
     def _item_added(self, content: Content, at: float) -> Other:
         self.items[content["response_id"]] = content["item"]["id"]
-        while len(self.items) > _KEPT_ITEMS:
+        while len(self.items) > _KEPT_ANSWERS:
             del self.items[next(iter(self.items))]
         return Other(content["type"], content, received_at=at)
 
@@ -139,10 +139,10 @@ class EventReader:
         )
 
     def _forget(self, response_id: str) -> None:
-        """What later messages cannot need: a session may last an hour."""
+        """What no message to come refers to: a session may last an hour."""
         self._spoken_ms.pop(response_id, None)
-        self._media_types.pop(response_id, None)
-        self._numbers = {number: id for number, id in self._numbers.items() if id != response_id}
+        for old in list(self._numbers)[:-_KEPT_ANSWERS]:
+            self._media_types.pop(self._numbers.pop(old), None)
 
 
 def _created(content: Content, at: float) -> SessionCreated:
