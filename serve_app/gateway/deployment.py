@@ -8,13 +8,13 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 
-from deployments.store.settings import StoreSettings
 from deployments.store.store import Store
-from serve_app.conversation import ConversationSettings
+from serve_app.args import AppArgs
+from serve_app.coordinator.remote import remote_coordination
 from serve_app.gateway.asgi import create_app
 from serve_app.gateway.metrics import ServeMeter
 from serve_app.gateway.settings import GatewaySettings
-from serve_app.serve_stages import ServeStages, StageLimits
+from serve_app.serve_stages import ServeStages
 
 
 @serve.deployment(name="Gateway", max_ongoing_requests=64, ray_actor_options={"num_cpus": 0.1})
@@ -24,24 +24,32 @@ class Gateway:
 
     def __init__(
         self,
-        settings: GatewaySettings,
-        conversation: ConversationSettings,
-        limits: StageLimits,
-        store: StoreSettings,
+        args: AppArgs,
         asr: DeploymentHandle[Any],
         llm: DeploymentHandle[Any],
         tts: DeploymentHandle[Any],
         video: DeploymentHandle[Any],
+        coordinator: DeploymentHandle[Any],
     ) -> None:
-        self._settings = with_environment_key(settings)
-        self._conversation = conversation
-        self._store = Store(store.url)
-        self._stages = ServeStages(asr, llm, tts, video, limits)
+        self._args = args
+        self._settings = with_environment_key(args.gateway)
+        self._store = Store(args.store.url)
+        self._stages = ServeStages(asr, llm, tts, video, args.limits)
+        self._coordination = remote_coordination(coordinator, args.coordinator)
 
     def __serve_build_asgi_app__(self) -> Starlette:
-        # Serve's proxy adds X-Request-ID to each answer by itself
         return create_app(
-            self._stages, self._store, self._settings, self._conversation, meter=ServeMeter(), echo_request_id=False
+            self._stages,
+            self._store,
+            self._settings,
+            self._args.conversation,
+            meter=ServeMeter(),
+            echo_request_id=False,  # Serve's proxy adds X-Request-ID to each answer by itself
+            coordination=self._coordination,
+            coordinator=self._args.coordinator,
+            realtime=self._args.realtime,
+            jobs=self._args.jobs,
+            replica_id=serve.get_replica_context().replica_id.unique_id,
         )
 
 
@@ -54,17 +62,15 @@ def with_environment_key(settings: GatewaySettings) -> GatewaySettings:
 
 
 def build_gateway(
-    settings: GatewaySettings,
-    conversation: ConversationSettings,
-    limits: StageLimits,
-    store: StoreSettings,
+    args: AppArgs,
     asr: serve.Application,
     llm: serve.Application,
     tts: serve.Application,
     video: serve.Application,
+    coordinator: serve.Application,
 ) -> serve.Application:
-    """The ingress over the four stages. How it is scaled stands in the YAML."""
+    """The ingress over the four stages and the Coordinator. How it is scaled stands in the YAML."""
     application: serve.Application = Gateway.bind(  # type: ignore[attr-defined]
-        settings, conversation, limits, store, asr, llm, tts, video
+        args, asr, llm, tts, video, coordinator
     )
     return application

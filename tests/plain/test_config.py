@@ -59,7 +59,7 @@ def test_every_key_is_known(config: dict[str, Any]) -> None:
 def test_the_check_finds_misspelt_keys() -> None:
     config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
     config["applications"][0]["deployments"][0]["max_ongoing_request"] = 3
-    config["applications"][0]["deployments"][1]["autoscaling_config"]["max_replica"] = 3
+    config["applications"][0]["deployments"][0]["autoscaling_config"]["max_replica"] = 3
     config["http_options"]["prot"] = 3
     assert len(unknown_keys(config)) == 3
 
@@ -81,8 +81,11 @@ def test_unknown_or_impossible_args_are_refused(args: dict[str, Any]) -> None:
 def test_every_deployment_says_how_it_is_scaled() -> None:
     (application,) = yaml.safe_load((ROOT / "serve_config.yaml").read_text())["applications"]
     names = {deployment["name"] for deployment in application["deployments"]}
-    assert names == {"Gateway", "ASR", "LLM", "TTS", "Video"}
+    assert names == {"Gateway", "Coordinator", "ASR", "LLM", "TTS", "Video"}
     for deployment in application["deployments"]:
+        if deployment["name"] == "Coordinator":
+            assert deployment["num_replicas"] == 1 and "autoscaling_config" not in deployment
+            continue
         scaling = deployment["autoscaling_config"]
         assert scaling["min_replicas"] >= 1 and scaling["max_replicas"] >= scaling["min_replicas"]
         assert scaling["target_ongoing_requests"] <= deployment["max_ongoing_requests"]
@@ -92,6 +95,9 @@ def test_every_deployment_says_how_it_is_scaled() -> None:
 def test_the_promised_cores_fit_the_smallest_machine_even_when_scaled_up() -> None:
     (application,) = yaml.safe_load((ROOT / "serve_config.yaml").read_text())["applications"]
     promised = {d["name"]: d["ray_actor_options"]["num_cpus"] for d in application["deployments"]}
-    most = {d["name"]: d["autoscaling_config"]["max_replicas"] for d in application["deployments"]}
+    most = {
+        d["name"]: d.get("autoscaling_config", {"max_replicas": d.get("num_replicas")})["max_replicas"]
+        for d in application["deployments"]
+    }
     assert sum(promised.values()) <= 1.0 + 1e-9
     assert sum(promised[name] * most[name] for name in promised) <= CORES

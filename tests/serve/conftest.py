@@ -82,6 +82,8 @@ def _deploy(port: int, store: Path, changes: Mapping[str, Any]) -> dict[str, Any
     application["import_path"] = "tests.serve.fake_app:build_app"
     application["args"] = merged(application["args"], changes.get("args", {}))
     application["args"]["store"] = {"url": str(store)}
+    state = {"database_url": f"sqlite:///{store.parent}/state.db"}
+    application["args"]["coordinator"] = merged(application["args"]["coordinator"], state)
     application["deployments"] = [merged(one, changes.get(one["name"], {})) for one in application["deployments"]]
     _get_global_client().deploy_apps(ServeDeploySchema.model_validate(config), _blocking=True)
     return config

@@ -10,6 +10,7 @@ import deployments.llm.deployment as llm_module
 import deployments.tts.deployment as tts_module
 import deployments.video.deployment as video_module
 from serve_app.args import AppArgs
+from serve_app.coordinator.deployment import Coordinator
 from serve_app.gateway.deployment import build_gateway
 from tests.fakes.animator import FakeAnimator
 from tests.fakes.chat_model import FakeChatModel
@@ -48,6 +49,10 @@ class FakeVideo(_Killable, video_module.Video):
         super().__init__(*settings)
 
 
+class MortalCoordinator(_Killable, Coordinator.func_or_class):  # type: ignore[misc,name-defined]
+    """The real one, which can be killed."""
+
+
 class _CheckedChatModel(FakeChatModel):
     async def check(self) -> None:
         """Always well."""
@@ -59,4 +64,5 @@ def build_app(args: AppArgs) -> serve.Application:
     llm = serve.deployment(name="LLM")(FakeLlm).bind(args.llm, args.weights)
     tts = serve.deployment(name="TTS")(FakeTts).bind(args.tts, args.weights, args.store)
     video = serve.deployment(name="Video")(FakeVideo).bind(args.video, args.store)
-    return build_gateway(args.gateway, args.conversation, args.limits, args.store, asr, llm, tts, video)
+    coordinator = serve.deployment(name="Coordinator")(MortalCoordinator).bind(args.coordinator, args.jobs)
+    return build_gateway(args, asr, llm, tts, video, coordinator)

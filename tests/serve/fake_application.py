@@ -8,10 +8,11 @@ from ray import serve
 from deployments.contracts import Image, Pcm, ReplyRequest, SpeechRequest, Step, Stepped, Transcript, Utterance
 from deployments.errors import EngineFailed
 from deployments.store.settings import StoreSettings
-from serve_app.conversation import ConversationSettings
+from serve_app.args import AppArgs
+from serve_app.coordinator.deployment import build_coordinator
+from serve_app.coordinator.settings import CoordinatorSettings
 from serve_app.gateway.deployment import build_gateway
 from serve_app.gateway.settings import GatewaySettings
-from serve_app.serve_stages import StageLimits
 from tests.fakes.stages import FakeStages
 
 
@@ -65,11 +66,12 @@ class FakeVideo:
 
 
 class FakeArgs(BaseModel):
-    """`store` is the folder of uploads; `piece_seconds` how long the reply's pieces take."""
+    """`store` is the folder of uploads and of the state; `piece_seconds` how long the reply's pieces take."""
 
     store: str
     piece_seconds: float = 0.0
     gateway: GatewaySettings = GatewaySettings()
+    coordinator: CoordinatorSettings = CoordinatorSettings()
 
 
 def build(args: FakeArgs) -> serve.Application:
@@ -78,6 +80,11 @@ def build(args: FakeArgs) -> serve.Application:
     llm = serve.deployment(name="LLM", ray_actor_options=options)(FakeLlm).bind(args.piece_seconds)
     tts = serve.deployment(name="TTS", ray_actor_options=options)(FakeTts).bind()
     video = serve.deployment(name="Video", ray_actor_options=options)(FakeVideo).bind()
-    store = StoreSettings(url=args.store)
-    limits, conversation = StageLimits(), ConversationSettings()
-    return build_gateway(args.gateway, conversation, limits, store, asr, llm, tts, video)
+    state = {"database_url": f"sqlite:///{args.store}/state.db"}
+    whole = AppArgs(
+        gateway=args.gateway,
+        coordinator=args.coordinator.model_copy(update=state),
+        store=StoreSettings(url=args.store),
+    )
+    coordinator = build_coordinator(whole.coordinator, whole.jobs)
+    return build_gateway(whole, asr, llm, tts, video, coordinator)

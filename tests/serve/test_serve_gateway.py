@@ -144,7 +144,14 @@ def test_the_dashboard_shows_each_deployment_to_those_with_the_token(served: Ser
     address = f"{found[1]}/api/serve/applications/"
     assert httpx.get(address).status_code == 401
     shown = httpx.get(address, headers={"Authorization": f"Bearer {found[2]}"}).json()
-    assert set(shown["applications"]["avatar"]["deployments"]) == {"Gateway", "ASR", "LLM", "TTS", "Video"}
+    assert set(shown["applications"]["avatar"]["deployments"]) == {
+        "Gateway",
+        "Coordinator",
+        "ASR",
+        "LLM",
+        "TTS",
+        "Video",
+    }
 
 
 def test_rays_own_ports_are_not_reached_from_elsewhere(served: Served) -> None:

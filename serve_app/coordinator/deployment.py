@@ -1,0 +1,37 @@
+"""The Coordinator as a Serve deployment: exactly one replica, which may die at any moment."""
+
+from typing import Any
+
+from ray import serve
+
+from serve_app.coordinator.database import Database
+from serve_app.coordinator.desks import desks_on
+from serve_app.coordinator.metrics import CoordinatorMetrics
+from serve_app.coordinator.settings import CoordinatorSettings
+from serve_app.jobs.settings import JobSettings
+
+
+@serve.deployment(name="Coordinator", num_replicas=1, max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0.05})
+class Coordinator:
+    """Who is answered it learns again from the gateways' signs of life; sessions and jobs are on disk."""
+
+    async def __init__(self, settings: CoordinatorSettings, jobs: JobSettings) -> None:
+        """Raises EngineFailed and Unsupported where the database cannot be used."""
+        self._database = Database(settings.database_url, settings.busy_seconds)
+        await self._database.open()
+        desks = desks_on(self._database, settings, jobs, CoordinatorMetrics())
+        self._desks = {"people": desks.people, "sessions": desks.sessions, "jobs": desks.jobs}
+
+    async def call(self, desk: str, verb: str, arguments: tuple[Any, ...]) -> Any:
+        """One of the verbs in `serve_app.coordinator.contracts` and `serve_app.jobs.contracts`; raises what it does."""
+        return await getattr(self._desks[desk], verb)(*arguments)
+
+    async def check_health(self) -> None:
+        """Raises EngineFailed where nothing can be written any more."""
+        await self._database.open()
+
+
+def build_coordinator(settings: CoordinatorSettings, jobs: JobSettings) -> serve.Application:
+    """The one replica. Its options stand in the YAML."""
+    application: serve.Application = Coordinator.bind(settings, jobs)  # type: ignore[attr-defined]
+    return application
