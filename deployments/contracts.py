@@ -271,6 +271,8 @@ class Animator(Protocol):
     """16 kHz samples beyond a frame's own end that the engine needs before it can make the frame."""
     frame_size: tuple[int, int]
     """(width, height) in pixels, both even."""
+    fingerprint: str
+    """Hex digits that change with whatever else shows in the frames: settings, models, code, built-in portraits."""
 
     def enrol(self, portrait: Image) -> bytes:
         """All that the engine derives from a photo, as a blob for the store. Raises BadInput with the reason."""

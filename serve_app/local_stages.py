@@ -74,7 +74,7 @@ class LocalStages:
         return self._voices
 
     async def describe_video(self) -> VideoDescription:
-        return VideoDescription(self._animator.frame_size, self._animator.lookahead_samples)
+        return VideoDescription(self._animator.frame_size, self._animator.lookahead_samples, self._animator.fingerprint)
 
     async def health(self) -> dict[str, StageHealth]:
         return {stage: StageHealth(True) for stage in ("asr", "llm", "tts", "video")}

@@ -75,7 +75,9 @@ class ServeStages:
     async def describe_video(self) -> VideoDescription:
         if self._description is None:
             described = await self._call("video", lambda: self._video.describe.remote())
-            self._description = VideoDescription(tuple(described["frame_size"]), described["lookahead_samples"])
+            self._description = VideoDescription(
+                tuple(described["frame_size"]), described["lookahead_samples"], described.get("fingerprint", "")
+            )
         return self._description
 
     async def reply(self, request: ReplyRequest) -> AsyncGenerator[str, None]:

@@ -17,10 +17,12 @@ class StageHealth:
 
 @dataclass(frozen=True, slots=True)
 class VideoDescription:
-    """What the video stage makes. `frame_size` is (width, height) in pixels; `lookahead_samples` counts 16 kHz."""
+    """What the video stage makes. `frame_size` is (width, height) in pixels; `lookahead_samples` counts 16 kHz;
+    `fingerprint` changes with whatever shows in the frames besides avatar, audio and seed."""
 
     frame_size: tuple[int, int]
     lookahead_samples: int
+    fingerprint: str = ""
 
 
 class Stages(Protocol):

@@ -50,12 +50,14 @@ class Video:
         return await self._in_thread(partial(self._engine.enrol, portrait))
 
     async def describe(self) -> dict[str, Any]:
-        """frame_size: (width, height) in pixels; lookahead_samples at 16 kHz; frames_per_second; default_avatar."""
+        """frame_size: (width, height) in pixels; lookahead_samples at 16 kHz; frames_per_second; default_avatar;
+        fingerprint: see Animator."""
         return {
             "frame_size": self._engine.frame_size,
             "lookahead_samples": self._engine.lookahead_samples,
             "frames_per_second": FRAMES_PER_SECOND,
             "default_avatar": DEFAULT_AVATAR,
+            "fingerprint": self._engine.fingerprint,
         }
 
     async def check_health(self) -> None:

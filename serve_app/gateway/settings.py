@@ -22,6 +22,9 @@ class GatewaySettings(BaseModel):
     max_uploads: int = Field(100, ge=0, description="uploaded avatars, and as many voices, that are kept at a time")
     retention_hours: float = Field(7 * 24, gt=0, description="uploaded faces and voices are deleted after this time")
     sweep_seconds: float = Field(600, gt=0, description="how often expired uploads are looked for")
+    prepare_idle: bool = Field(
+        False, description="make the default avatar's idle clip at start, so that the first visitor need not wait"
+    )
     health_timeout_seconds: float = Field(5, gt=0, description="a stage that is silent for longer counts as down")
     cors_origins: tuple[str, ...] = Field((), description="web origins whose pages may call the doors; none by default")
     api_key: SecretStr | None = Field(

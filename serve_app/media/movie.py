@@ -47,7 +47,10 @@ class SampleTable:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What both kinds of file say about their tracks. `timescale` is ticks a second, the audio rate in hertz."""
+    """What both kinds of file say about their tracks. `timescale` is ticks a second, the audio rate in hertz.
+
+    Without an `audio_configuration` there is no audio track.
+    """
 
     frame_size: tuple[int, int]
     parameter_sets: ParameterSets
@@ -104,6 +107,7 @@ def head_boxes(layout: Format, video: SampleTable | None = None, audio: SampleTa
     fragmented = video is None and audio is None
     video, audio = video or SampleTable(), audio or SampleTable()
     duration = max(sum(video.durations), sum(audio.durations))
+    tracks = {VIDEO_TRACK: video} | ({AUDIO_TRACK: audio} if layout.audio_configuration else {})
     movie_head = full_box(
         b"mvhd",
         0,
@@ -114,12 +118,11 @@ def head_boxes(layout: Format, video: SampleTable | None = None, audio: SampleTa
         bytes(24),
         u32(AUDIO_TRACK + 1),
     )
-    extends = [full_box(b"trex", 0, 0, u32(track, 1, 0, 0, 0)) for track in (VIDEO_TRACK, AUDIO_TRACK)]
+    extends = [full_box(b"trex", 0, 0, u32(track, 1, 0, 0, 0)) for track in tracks]
     movie = box(
         b"moov",
         movie_head,
-        _track(VIDEO_TRACK, layout, video),
-        _track(AUDIO_TRACK, layout, audio),
+        *(_track(track, layout, table) for track, table in tracks.items()),
         box(b"mvex", *extends) if fragmented else b"",
         user_data_box(),
     )

@@ -13,7 +13,7 @@ from serve_app.media.movie import Format, SampleTable, head_boxes
 
 def whole_mp4(
     frames: Sequence[EncodedFrame],
-    speech: Iterable[Pcm],
+    speech: Iterable[Pcm] | None,
     frame_size: tuple[int, int],
     frames_per_second: int = FRAMES_PER_SECOND,
     audio_rate_hz: int = 48_000,
@@ -21,8 +21,9 @@ def whole_mp4(
 ) -> bytes:
     """The file, in memory (about 1.2 Mbit a second of video). `speech` is in pieces, all of one rate.
 
-    The speech is followed by silence up to the end of the last frame. Raises BadInput for no frames, EngineFailed for
-    frames that cannot be decoded.
+    None makes a file without an audio track, which browsers loop without a gap. Otherwise the speech is followed by
+    silence up to the end of the last frame. Raises BadInput for no frames, EngineFailed for frames that cannot be
+    decoded.
     """
     if not frames:
         raise BadInput("There is nothing to put into a video: no frame was made.")
@@ -31,18 +32,20 @@ def whole_mp4(
     ticks_per_frame = audio_rate_hz // frames_per_second
     video = [formatter.sample(frame.data) for frame in frames]
     encoder = AacEncoder(audio_rate_hz, audio_bit_rate)
-    audio = [packet for pcm in speech for packet in encoder.encode(pcm)]
-    audio += encoder.finish(until_samples=len(frames) * ticks_per_frame)
+    audio = [packet for pcm in speech or () for packet in encoder.encode(pcm)]
+    if speech is not None:
+        audio += encoder.finish(until_samples=len(frames) * ticks_per_frame)
     layout = Format(
         frame_size=frame_size,
         parameter_sets=parameter_sets,
-        audio_configuration=encoder.configuration,
+        audio_configuration=encoder.configuration if audio else b"",
         audio_bit_rate=audio_bit_rate,
         timescale=audio_rate_hz,
     )
     video_runs, audio_runs = _interleave(len(video), len(audio), frames_per_second, audio_rate_hz)
     audio_ticks = [SAMPLES_PER_PACKET] * len(audio)
-    audio_ticks[-1] -= len(audio) * SAMPLES_PER_PACKET - encoder.samples
+    if audio:
+        audio_ticks[-1] -= len(audio) * SAMPLES_PER_PACKET - encoder.samples
     keys = [number for number, frame in enumerate(frames, start=1) if frame.key]
 
     def head(first_byte: int) -> bytes:

@@ -93,7 +93,7 @@ class DoorStages:
         return [{"id": "af_heart", "language": "en"}, {"id": "ef_dora", "language": "es"}]
 
     async def describe_video(self) -> VideoDescription:
-        return VideoDescription(self._animator.frame_size, self._animator.lookahead_samples)
+        return VideoDescription(self._animator.frame_size, self._animator.lookahead_samples, "0fa4e")
 
     async def health(self) -> dict[str, StageHealth]:
         if "health" in self.fail:

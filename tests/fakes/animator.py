@@ -21,6 +21,7 @@ class FakeAnimator:
     """Brightness follows the loudness of each frame's own samples; hue follows avatar and seed. Passes the suite."""
 
     lookahead_samples = 800
+    fingerprint = "0fa4e"
 
     def __init__(
         self,

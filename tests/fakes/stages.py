@@ -83,7 +83,7 @@ class FakeStages:
         ]
 
     async def describe_video(self) -> VideoDescription:
-        return VideoDescription(self.animator.frame_size, self.animator.lookahead_samples)
+        return VideoDescription(self.animator.frame_size, self.animator.lookahead_samples, "0fa4e")
 
     async def health(self) -> dict[str, StageHealth]:
         return self.health_report

@@ -257,3 +257,12 @@ def test_annex_b_with_either_start_code() -> None:
         b"\x68\x02",
         b"\x65\x88",
     ]
+
+
+def test_a_film_without_speech_has_no_audio_track() -> None:
+    film = whole_mp4(encoded_frames(60), None, SIZE)
+    with av.open(io.BytesIO(film), "r") as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+        assert container.duration == 2_400_000
+    assert len(decoded(film)[0]) == 60
+    assert is_marked_synthetic(film)

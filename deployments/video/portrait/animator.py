@@ -14,6 +14,7 @@ from deployments.errors import AvatarError, BadInput, EngineFailed, NotFound
 from deployments.video.audio import checked
 from deployments.video.builtins import built_in_avatars, built_in_photo
 from deployments.video.encoding import GROUP_FRAMES, GroupEncoder
+from deployments.video.fingerprint import fingerprint
 from deployments.video.grid import GROUP_SAMPLES, frames_in, groups_ready
 from deployments.video.portrait.level import frame_decibels
 from deployments.video.portrait.motion import Sound
@@ -55,6 +56,7 @@ class PortraitAnimator:
         self._encoder = GroupEncoder(self.frame_size, settings.encoding)
         self._renderers: OrderedDict[str, Renderer] = OrderedDict()
         self._configuration = _configuration(settings)
+        self.fingerprint = fingerprint(self._configuration)
         for avatar_id in settings.warm_avatars:
             self._renderer(avatar_id)
 
