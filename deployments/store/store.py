@@ -12,6 +12,9 @@ VOICE_ENROLMENTS = "voice-enrolments"
 PORTRAITS = "portraits"
 IDLE_CLIPS = "idle-clips"
 RECORDS = "records"
+JOB_AUDIO = "job-audio"
+JOB_PARTS = "job-parts"
+FILMS = "films"
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -1,5 +1,6 @@
 """What the gateway counts. The doors know this much of it; `metrics.py` tells Prometheus, tests look on."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from serve_app.events import Ended
@@ -26,6 +27,14 @@ class Meter(Protocol):
         """A request was answered with an error."""
         ...
 
+    def jobs(self, counts: Mapping[str, int]) -> None:
+        """So many jobs are in each state, over all gateways."""
+        ...
+
+    def job_ended(self, status: str, worked_seconds: float, media_seconds: float) -> None:
+        """A job of this gateway's has ended, after so much work, with so much video."""
+        ...
+
 
 class Uncounted:
     """Counts nothing. Implements `Meter`."""
@@ -39,3 +48,7 @@ class Uncounted:
     def turn_failed(self, code: str) -> None: ...
 
     def refused(self, code: str) -> None: ...
+
+    def jobs(self, counts: Mapping[str, int]) -> None: ...
+
+    def job_ended(self, status: str, worked_seconds: float, media_seconds: float) -> None: ...

@@ -1,10 +1,13 @@
 """What the gateway tells Prometheus, through Ray's exporter."""
 
+from collections.abc import Mapping
+
 from ray.serve import metrics
 
 from serve_app.events import Ended
 
 _SECONDS = [0.3, 0.6, 0.9, 1.2, 1.6, 2.0, 2.5, 3.5, 5.0, 10.0, 20.0, 40.0]
+_JOB_SECONDS = [1.0, 3.0, 10.0, 30.0, 60.0, 180.0, 600.0, 1800.0]
 
 
 class ServeMeter:
@@ -21,6 +24,10 @@ class ServeMeter:
         self._spent = metrics.Counter("avatar_turn_stage_seconds", "Time that turns waited for a stage.", ("stage",))
         self._failed = metrics.Counter("avatar_turn_failures", "Turns that ended in an error, by its code.", ("code",))
         self._refused = metrics.Counter("avatar_gateway_error_answers", "Requests answered with an error.", ("code",))
+        self._jobs = metrics.Gauge("avatar_jobs_count", "Video jobs kept, over all gateways, by status.", ("status",))
+        self._jobs_ended = metrics.Counter("avatar_jobs_ended", "Video jobs that this gateway ended.", ("status",))
+        self._job = metrics.Histogram("avatar_job_seconds", "Work on video jobs that have ended.", _JOB_SECONDS)
+        self._job_media = metrics.Counter("avatar_job_media_seconds", "Video made for jobs.")
 
     def at_work(self, places: int) -> None:
         self._places.set(places)
@@ -43,3 +50,13 @@ class ServeMeter:
 
     def refused(self, code: str) -> None:
         self._refused.inc(tags={"code": code})
+
+    def jobs(self, counts: Mapping[str, int]) -> None:
+        for status, count in counts.items():
+            self._jobs.set(count, tags={"status": status})
+
+    def job_ended(self, status: str, worked_seconds: float, media_seconds: float) -> None:
+        self._jobs_ended.inc(tags={"status": status})
+        self._job.observe(worked_seconds)
+        if media_seconds > 0:
+            self._job_media.inc(media_seconds)

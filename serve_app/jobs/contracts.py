@@ -136,9 +136,9 @@ class JobQueue(Protocol):
         """Stores the end: completed, or failed with its error."""
         ...
 
-    async def give_back(self, lease: Lease, retry_seconds: float | None = None) -> None:
-        """The worker stops before the job is done: another may go on with it at once. With `retry_seconds` the job
-        has gone wrong: the attempt counts, and nobody takes it before that time."""
+    async def give_back(self, lease: Lease, error_code: str | None = None, error_message: str = "") -> None:
+        """The worker stops before the job is done: another may go on with it at once. With an error the job has gone
+        wrong: it is tried again later or, where that was tried often enough without any progress, has failed."""
         ...
 
     async def expire(self) -> tuple[str, ...]:

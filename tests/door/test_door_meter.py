@@ -1,6 +1,7 @@
 """What the gateway counts: turns, their first media, their ends good and bad, and refusals."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import httpx
@@ -39,6 +40,10 @@ class Notes:
 
     def refused(self, code: str) -> None:
         self.refusals.append(code)
+
+    def jobs(self, counts: Mapping[str, int]) -> None: ...
+
+    def job_ended(self, status: str, worked_seconds: float, media_seconds: float) -> None: ...
 
 
 @pytest.fixture
