@@ -14,18 +14,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import yaml
 
-import serve_app
 from deployments.errors import AvatarError, BadInput, EngineFailed, TimedOut
+from serve_app.cli.addresses import EVERY_ADDRESS, is_local, lan_addresses
+from serve_app.cli.certificate import Certificate
+from serve_app.cli.configuration import DEFAULT_CONFIG, configured_certificate, read_config, require_key
 from serve_app.cli.progress import Spinner
 from serve_app.client import AvatarClient
 from serve_app.client.failures import Unreachable
+from serve_app.gateway.authority import AUTHORITY_VARIABLE
 
-DEFAULT_CONFIG = Path(serve_app.__file__).parents[1] / "serve_config.yaml"
 READY_SECONDS = 300.0
 STOP_SECONDS = 40.0
 _DASHBOARD = re.compile(r"dashboard at\s+(?:\x1b\[[0-9;]*m)*(https?://)?([0-9.]+:\d+)")
@@ -35,26 +36,46 @@ _LAST_LINES = 25
 class Server:
     """One application. `start`, `wait_until_ready`, `stop`; the child's own output goes to `log`."""
 
-    def __init__(self, config: Path = DEFAULT_CONFIG, host: str | None = None, port: int | None = None) -> None:
-        """Raises BadInput for a config that cannot be read, or a host beyond this machine without an API key."""
-        self._config = read_config(config, host, port)
-        options = self._config.get("http_options", {})
+    def __init__(
+        self,
+        config: Path = DEFAULT_CONFIG,
+        host: str | None = None,
+        port: int | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:
+        """Raises BadInput for a config that cannot be read, a certificate that cannot be used, or a host beyond this
+        machine without an API key."""
+        self._config = read_config(config, host, port, certificate)
+        options = self._config["http_options"]
         self.host, self.port = str(options.get("host", "127.0.0.1")), int(options.get("port", 8000))
-        require_key(self.host)
+        require_key(self.host, self._config)
+        self.certificate = certificate or configured_certificate(options)
         self._folder = tempfile.TemporaryDirectory(prefix="avatar-")
         chosen = os.environ.get("RAY_TMPDIR")
         self._own_folder = Path(tempfile.gettempdir()) / f"avatar-ray-{os.getuid()}" / str(self.port)
         self._ray_folder = Path(chosen) if chosen else self._own_folder
         self.log = self._ray_folder / f"serve-{self.port}.log"
         self._environment = environment(self._ray_folder)
+        if certificate is not None and certificate.authority is not None:
+            self._environment[AUTHORITY_VARIABLE] = str(certificate.authority)
         self._started_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Where this machine reaches it."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return self._url_at("127.0.0.1" if self.host in EVERY_ADDRESS else self.host)
+
+    @property
+    def outer_urls(self) -> list[str]:
+        """Where others reach it."""
+        if is_local(self.host):
+            return []
+        return [self._url_at(host) for host in (lan_addresses() if self.host in EVERY_ADDRESS else [self.host])]
+
+    def _url_at(self, host: str) -> str:
+        scheme = "http" if self.certificate is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def dashboard_url(self) -> str | None:
@@ -104,7 +125,8 @@ class Server:
         Raises EngineFailed where the application ends or cannot be deployed, TimedOut after `seconds`.
         """
         deadline = time.monotonic() + seconds
-        with AvatarClient(self.url, timeout_seconds=10) as client:
+        # our own child, on this machine, by an address that its certificate need not name
+        with AvatarClient(self.url, timeout_seconds=10, verify=False) as client:
             while time.monotonic() < deadline:
                 self._check_alive()
                 try:
@@ -162,25 +184,6 @@ class Server:
         return "\n".join([f"The end of its log {self.log}:", *lines[-_LAST_LINES:]])
 
 
-def read_config(path: Path, host: str | None, port: int | None) -> dict[str, Any]:
-    """A Serve config with another address where one is given. Raises BadInput."""
-    try:
-        config = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise BadInput(f"The configuration {path} cannot be read: {error}") from error
-    if not isinstance(config, dict) or "applications" not in config:
-        raise BadInput(f"{path} is not a Serve configuration: it has no applications.")
-    chosen = {"host": host, "port": port}
-    options = {**config.get("http_options", {}), **{name: value for name, value in chosen.items() if value is not None}}
-    return {**config, "http_options": options}
-
-
-def require_key(host: str) -> None:
-    """Raises BadInput for an address that others can reach where no AVATAR_API_KEY is set."""
-    if host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get("AVATAR_API_KEY"):
-        raise BadInput(f"On {host} others can reach the server, so it needs a key: AVATAR_API_KEY=... avatar serve ...")
-
-
 def environment(ray_folder: Path) -> dict[str, str]:
     """The child's environment. What the user has set stays.
 
@@ -209,9 +212,14 @@ def port_taken(host: str, port: int) -> bool:
 
 
 @contextmanager
-def running(config: Path = DEFAULT_CONFIG, host: str | None = None, port: int | None = None) -> Iterator[Server]:
+def running(
+    config: Path = DEFAULT_CONFIG,
+    host: str | None = None,
+    port: int | None = None,
+    certificate: Certificate | None = None,
+) -> Iterator[Server]:
     """A server that is ready, for the length of the block."""
-    server = Server(config, host, port)
+    server = Server(config, host, port, certificate)
     try:
         with Spinner("starting Ray and the stages") as spinner:
             server.start()
@@ -224,10 +232,10 @@ def running(config: Path = DEFAULT_CONFIG, host: str | None = None, port: int | 
 
 
 @contextmanager
-def reachable(url: str | None) -> Iterator[AvatarClient]:
+def reachable(url: str | None, verify: bool = True) -> Iterator[AvatarClient]:
     """A client of the server at `url`, which must be there; without one, of the server that runs on this machine, or
     else of one that is started for the length of the block."""
-    with AvatarClient(url) as client:
+    with AvatarClient(url, verify=verify) as client:
         try:
             client.health()
         except Unreachable:

@@ -37,6 +37,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", help="language spoken: en, es, zh; by default that of the words")
     parser.add_argument("--seed", type=int, default=0, help="seed of all chance in picture and speech")
     parser.add_argument("--url", help="a running server; without one it is looked for on this machine, or started")
+    parser.add_argument(
+        "--insecure", action="store_true", help="take whatever certificate the server shows; better: SSL_CERT_FILE=..."
+    )
 
 
 def spoken_of(arguments: argparse.Namespace, client: AvatarClient) -> Spoken:

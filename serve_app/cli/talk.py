@@ -25,7 +25,7 @@ def run_talk(arguments: argparse.Namespace) -> int:
     """Raises AvatarError."""
     if not arguments.audio.is_file():
         raise BadInput(f"There is no file {arguments.audio}.")
-    with reachable(arguments.url) as client, Spinner("listening") as spinner:
+    with reachable(arguments.url, not arguments.insecure) as client, Spinner("listening") as spinner:
         spoken = spoken_of(arguments, client)
         shown = show(client.converse(arguments.audio, media="mp4", **spoken), spinner)
         shown.film.save(arguments.output)
@@ -35,7 +35,7 @@ def run_talk(arguments: argparse.Namespace) -> int:
 
 def run_say(arguments: argparse.Namespace) -> int:
     """Raises AvatarError."""
-    with reachable(arguments.url) as client, Spinner("speaking") as spinner:
+    with reachable(arguments.url, not arguments.insecure) as client, Spinner("speaking") as spinner:
         spoken = spoken_of(arguments, client)
         shown = show(client.say_events(arguments.text, media="mp4", **spoken), spinner)
         shown.film.save(arguments.output)

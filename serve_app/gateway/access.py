@@ -7,13 +7,14 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.errors import AvatarError
+from serve_app.gateway.authority import AUTHORITY_PATH
 from serve_app.gateway.errors_table import Forbidden, Unauthorised, answer_to
 from serve_app.gateway.identity import Identity
 from serve_app.gateway.keys import KeyRing
 from serve_app.gateway.refusals import refuse_socket
 
-OPEN_PATHS = ("/", "/health")
-"""Doors that need no key: load balancers and the curious."""
+OPEN_PATHS = ("/", "/health", AUTHORITY_PATH)
+"""Doors that need no key: load balancers, the curious, and phones that are to trust our certificate."""
 OPEN_FOLDER = "/page/"
 """The page's own files: a browser that loads them has no key to send."""
 KEY_PROTOCOL = "openai-insecure-api-key."

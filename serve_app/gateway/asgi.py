@@ -21,6 +21,7 @@ from serve_app.coordinator.desks import desks_in_memory
 from serve_app.coordinator.places import Places
 from serve_app.coordinator.settings import CoordinatorSettings
 from serve_app.gateway.access import Access
+from serve_app.gateway.authority import authority_routes
 from serve_app.gateway.avatars import AvatarsDoor
 from serve_app.gateway.catalogue import Catalogue
 from serve_app.gateway.chat import ChatDoor
@@ -119,6 +120,7 @@ def _routes(context: DoorContext) -> list[BaseRoute]:
         *_collection("avatars", avatars, context.meter),
         door("/v1/avatars/{id}/portrait", "GET", avatars.portrait),
         *_collection("voices", voices, context.meter),
+        *authority_routes(),
         *idle_routes(context),
         *openai_routes(context),
         *video_routes(context),

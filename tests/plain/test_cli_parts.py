@@ -11,9 +11,10 @@ import pytest
 from deployments.contracts import Pcm
 from deployments.errors import BadInput, EngineFailed, WeightsMissing
 from serve_app.cli import main as command
+from serve_app.cli.configuration import read_config, require_key
 from serve_app.cli.demo import latency_table
 from serve_app.cli.progress import Spinner
-from serve_app.cli.server import Server, environment, port_taken, read_config, require_key
+from serve_app.cli.server import Server, environment, port_taken
 from serve_app.cli.speaking import Shown
 from serve_app.cli.still import save_still, speaking_frame
 from serve_app.client import Film
@@ -65,11 +66,15 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_others_are_served_with_a_key_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AVATAR_API_KEY", raising=False)
-    require_key("127.0.0.1")
-    with pytest.raises(BadInput, match="AVATAR_API_KEY"):
-        require_key("0.0.0.0")
+    for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost"):
+        require_key(host, {})
+    for host in ("0.0.0.0", "::", "", "192.168.1.7", "example.org"):
+        with pytest.raises(BadInput, match="AVATAR_API_KEY"):
+            require_key(host, {"applications": [{"args": None}, {"args": {"gateway": {"keys": []}}}]})
+    for gateway in ({"api_key": "key"}, {"keys": [{"name": "ana", "sha256": "0" * 64}]}):
+        require_key("0.0.0.0", {"applications": [{"args": {"gateway": gateway}}]})
     monkeypatch.setenv("AVATAR_API_KEY", "key")
-    require_key("0.0.0.0")
+    require_key("0.0.0.0", {})
 
 
 def test_the_users_own_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
