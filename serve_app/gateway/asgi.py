@@ -31,6 +31,7 @@ from serve_app.gateway.errors_table import Endpoint, answer_http_exception, guar
 from serve_app.gateway.generate import GenerateDoor
 from serve_app.gateway.health import HealthDoor
 from serve_app.gateway.idle import idle_routes
+from serve_app.gateway.idle_clips import IdleClips, prepared
 from serve_app.gateway.ids import HEADER, RequestIds
 from serve_app.gateway.meter import Meter, Uncounted
 from serve_app.gateway.openai_routes import openai_routes
@@ -111,7 +112,6 @@ def _routes(context: DoorContext) -> list[BaseRoute]:
         return Route(path, guarded(endpoint, context.meter), methods=[method])
 
     return [
-        door("/", "GET", health.index),
         door("/health", "GET", health.health),
         door("/transcribe", "POST", TranscribeDoor(context).transcribe),
         door("/chat", "POST", ChatDoor(context).chat),
@@ -155,6 +155,8 @@ def _lifespan(context: DoorContext) -> Callable[[Starlette], contextlib.Abstract
         async with contextlib.AsyncExitStack() as background:
             await background.enter_async_context(context.places.beating())
             await background.enter_async_context(_sweeping(context.catalogue, context.settings.sweep_seconds))
+            if context.settings.prepare_idle:
+                await background.enter_async_context(prepared(IdleClips(context), context.conversation.avatar))
             yield
 
     return lifespan

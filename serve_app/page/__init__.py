@@ -1,0 +1,1 @@
+"""The web page: ES modules and style sheets, as they are sent. serve_app/gateway/page.py serves them."""
