@@ -79,7 +79,7 @@ def _deploy(port: int, store: Path, changes: Mapping[str, Any]) -> dict[str, Any
     config: dict[str, Any] = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
     config["http_options"]["port"] = port
     (application,) = config["applications"]
-    application["import_path"] = "tests.serve.fake_app:build_app"
+    application["import_path"] = changes.get("import_path", "tests.serve.fake_app:build_app")
     application["args"] = merged(application["args"], changes.get("args", {}))
     application["args"]["store"] = {"url": str(store)}
     state = {"database_url": f"sqlite:///{store.parent}/state.db"}
