@@ -1,0 +1,189 @@
+"""One session's ear: sound in as it comes, out of it when somebody speaks, and what they said.
+
+Pure computation; times are milliseconds of the session's sound, from its first sample. A tenth of a second of sound
+takes 0.6 ms while nobody is answered and 3 ms while the avatar's own voice has to be told from a person's, so it may
+be called from an event loop with what a client sends at a time.
+"""
+
+from collections import deque
+
+import numpy as np
+
+from deployments.contracts import HEARING_RATE_HZ, Float32, Pcm
+from deployments.errors import BadInput, TooLarge
+from serve_app.realtime.hearing.activity import WINDOW_MS, WINDOW_SAMPLES, VoiceActivity
+from serve_app.realtime.hearing.echo import EchoGuard
+from serve_app.realtime.hearing.events import EarEvent, Lengthened, Paused, Resumed, Started, Stopped
+from serve_app.realtime.hearing.settings import EarSettings, TurnDetection
+from serve_app.realtime.hearing.sound import Inlet, Kept
+from serve_app.realtime.hearing.turns import TurnTaker
+
+__all__ = ["Ear", "EarEvent", "Lengthened", "Paused", "Resumed", "Started", "Stopped"]
+_PER_MS = HEARING_RATE_HZ // 1000
+
+
+class Ear:
+    """Made for one session. Not thread-safe."""
+
+    def __init__(self, settings: EarSettings, activity: VoiceActivity) -> None:
+        """`activity` is for this session alone (`VoiceActivity.fresh`). 24 kHz is expected until told otherwise."""
+        self._settings = settings
+        self._activity = activity
+        self._guard = EchoGuard(settings.echo, activity)
+        self._inlet = Inlet(24_000)
+        self._turns = TurnTaker(settings, settings.detection) if settings.detection else None
+        self._kept = Kept()
+        self._pending: Float32 = np.zeros(0, np.float32)
+        self._begun: int | None = None
+        self._finished: deque[Float32] = deque()
+
+    @property
+    def now_ms(self) -> int:
+        """How much sound was heard so far."""
+        return (self._kept.end + len(self._pending)) // _PER_MS
+
+    @property
+    def speaking(self) -> bool:
+        """Somebody speaks, or paused for less than ends a turn."""
+        return self._turns is not None and self._turns.speaking
+
+    def configure(self, detection: TurnDetection | None, rate_hz: int) -> None:
+        """How turns are taken from now on (None: by commit) and the rate of the sound that comes.
+
+        What is being said goes on where turns are detected before and after; else it is kept for a commit.
+        """
+        if rate_hz != self._inlet.rate_hz:
+            self._pending = np.concatenate([self._pending, self._inlet.end()])
+            self._inlet = Inlet(rate_hz)
+        if detection is None:
+            self._turns = None
+        elif self._turns is None:
+            self._turns = TurnTaker(self._settings, detection)
+            self._finished.clear()
+            self._begun = None
+            self._kept.forget(self._kept.end - detection.prefix_padding_ms * _PER_MS)
+        else:
+            self._turns.detection = detection
+
+    def append(self, pcm16: bytes) -> list[EarEvent]:
+        """PCM16 mono of the configured rate, and what was noticed in it.
+
+        Raises BadInput for half a sample and TooLarge where nobody ends the turn or it is too much at once; neither
+        changes anything.
+        """
+        limit = self._settings.max_utterance_seconds
+        seconds = len(pcm16) / 2 / self._inlet.rate_hz
+        held = (self._kept.end - self._kept.start) / HEARING_RATE_HZ if self._turns is None else 0.0
+        if held + seconds > limit:
+            raise TooLarge(f"At most {limit:g} s may be said at a time; commit what there is, or clear it.")
+        heard = np.concatenate([self._pending, self._inlet.take(pcm16)])
+        whole = len(heard) // WINDOW_SAMPLES * WINDOW_SAMPLES
+        self._pending = heard[whole:]
+        events: list[EarEvent] = []
+        for start in range(0, whole, WINDOW_SAMPLES):
+            events += self._window(heard[start : start + WINDOW_SAMPLES])
+        return events
+
+    def idle(self, seconds: float) -> list[EarEvent]:
+        """No sound has come for so long in all since the last `append`: silence, while somebody speaks."""
+        if self._turns is None:
+            return []
+        return self._note(self._turns.wait(seconds * 1000, self._kept.end // _PER_MS))
+
+    def speech(self) -> Pcm:
+        """The utterance so far, or the first finished one that was not committed yet; empty where there is none."""
+        if self._finished:
+            return Pcm(self._finished[0], HEARING_RATE_HZ)
+        return Pcm(self._so_far(), HEARING_RATE_HZ)
+
+    def commit(self) -> Pcm:
+        """The finished utterance; else what is being said; without turn detection all there is. It is then forgotten.
+
+        Raises BadInput when there is nothing.
+        """
+        if self._finished:
+            return Pcm(self._finished.popleft(), HEARING_RATE_HZ)
+        samples = self._so_far()
+        if len(samples) < max(1, self._settings.min_commit_ms * _PER_MS):
+            raise BadInput(
+                f"There is nothing to commit: {len(samples) // _PER_MS} ms of speech, "
+                f"and {self._settings.min_commit_ms} are the least."
+            )
+        self._forget()
+        return Pcm(samples, HEARING_RATE_HZ)
+
+    def clear(self) -> None:
+        """All sound so far is forgotten, and a turn that had begun has not."""
+        self._finished.clear()
+        self._forget()
+
+    def avatar_said(self, pcm: Pcm, at_seconds: float) -> None:
+        """Speech that was sent to the client, where it lies on the response's media clock. Any rate."""
+        self._guard.said(pcm, at_seconds)
+
+    def avatar_plays(self, played_seconds: float | None) -> None:
+        """How far the client has played the response (about); None: it is silent, and what was said is forgotten."""
+        self._guard.plays(played_seconds)
+
+    def _window(self, window: Float32) -> list[EarEvent]:
+        start = self._kept.end
+        turns = self._turns
+        if turns is None:
+            self._kept.append(window)
+            return []
+        if not self._guard.active:
+            self._kept.append(window)
+            return self._note(turns.hear(self._activity.probability(window), start // _PER_MS, self._settings.start_ms))
+        cleaned = self._guard.clean(window)
+        self._kept.append(cleaned.samples)
+        probability = cleaned.probability
+        if turns.begins(probability, self._settings.interrupt_ms) and self._guard.explains(self._settings.interrupt_ms):
+            turns.reset()
+            probability = 0.0
+        return self._note(turns.hear(probability, start // _PER_MS, self._settings.interrupt_ms))
+
+    def _note(self, events: list[EarEvent]) -> list[EarEvent]:
+        turns = self._turns
+        if turns is None:
+            return events
+        for event in events:
+            if isinstance(event, Started):
+                self._begun = event.audio_ms * _PER_MS
+            elif isinstance(event, Stopped):
+                self._finish()
+        now = self._kept.end
+        if self._begun is not None and now - self._begun >= self._settings.max_utterance_seconds * HEARING_RATE_HZ:
+            events = events + turns.end(now // _PER_MS)
+            self._finish()
+        if not turns.speaking:
+            # From before a turn that may be beginning unnoticed.
+            needed = turns.detection.prefix_padding_ms + max(self._settings.start_ms, self._settings.interrupt_ms)
+            oldest = now - (needed + WINDOW_MS) * _PER_MS
+            if self._kept.start < oldest - HEARING_RATE_HZ:
+                self._kept.forget(oldest)
+        return events
+
+    def _finish(self) -> None:
+        self._finished.append(self._kept.between(self._begun or 0, self._kept.end))
+        self._begun = None
+        # What nobody commits does not pile up.
+        while len(self._finished) > 1 and self._seconds_finished() > self._settings.max_utterance_seconds:
+            self._finished.popleft()
+
+    def _seconds_finished(self) -> float:
+        return sum(len(samples) for samples in self._finished) / HEARING_RATE_HZ
+
+    def _so_far(self) -> Float32:
+        if self._turns is None:
+            return np.concatenate([self._kept.between(self._kept.start, self._kept.end), self._pending])
+        return self._kept.between(self._begun, self._kept.end) if self._begun is not None else np.zeros(0, np.float32)
+
+    def _forget(self) -> None:
+        if self._turns is None:
+            # Where the clock stands the sound ends: what is cut off here is less than a window.
+            self._kept.append(self._pending)
+            self._pending = np.zeros(0, np.float32)
+        else:
+            self._turns.reset()
+        self._begun = None
+        self._kept.forget(self._kept.end)
