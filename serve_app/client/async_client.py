@@ -40,6 +40,7 @@ class AsyncAvatarClient:
         verify: bool | str | Path = True,
     ) -> None:
         self.base_url = base_url or default_url()
+        self._verify = verify
         self._http = httpx.AsyncClient(**connection(self.base_url, api_key, timeout_seconds, verify))
 
     async def __aenter__(self) -> Self:
@@ -168,7 +169,8 @@ class AsyncAvatarClient:
         by default all is played as it comes. Raises Unreachable, TimedOut, SessionClosed, and the server's refusals:
         AtCapacity, NotFound for a ticket that is no longer good, Refused.
         """
-        return conversation(self.base_url, self._http.headers.get("authorization"), ticket, player, talking)
+        authorization = self._http.headers.get("authorization")
+        return conversation(self.base_url, authorization, self._verify, ticket, player, talking)
 
     async def _events(self, path: str, ask: dict[str, Any]) -> AsyncIterator[TurnEvent]:
         async with self._streamed(path, **ask) as answer:

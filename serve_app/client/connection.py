@@ -32,6 +32,19 @@ def trust(verify: bool | str | Path) -> bool | ssl.SSLContext:
         raise BadInput(f"{verify} cannot be read as certificates in PEM form: {error}.") from error
 
 
+def socket_trust(base_url: str, verify: bool | str | Path) -> ssl.SSLContext | None:
+    """The same for a socket; None where the address is not https."""
+    if not base_url.startswith("https"):
+        return None
+    trusted = trust(verify)
+    if isinstance(trusted, ssl.SSLContext):
+        return trusted
+    context = ssl.create_default_context()
+    if not trusted:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 def connection(
     base_url: str, api_key: str | None, timeout_seconds: float, verify: bool | str | Path = True
 ) -> dict[str, Any]:
@@ -57,10 +70,14 @@ def translated(base_url: str) -> Iterator[None]:
         raise broken_off() from error
     except httpx.ConnectError as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            raise Unreachable(
-                f"The certificate of {base_url} is not trusted here: {error}. Name the authority that signed it, as "
-                "`avatar serve --tls-self-signed` prints it: SSL_CERT_FILE=..., or verify=FILE in Python."
-            ) from error
+            raise untrusted(base_url, error) from error
         raise Unreachable(f"Nothing answers at {base_url}. Start a server with: avatar serve") from error
     except httpx.TransportError as error:
         raise Unreachable(f"Nothing answers at {base_url}. Start a server with: avatar serve") from error
+
+
+def untrusted(base_url: str, error: Exception) -> Unreachable:
+    return Unreachable(
+        f"The certificate of {base_url} is not trusted here: {error}. Name the authority that signed it, as "
+        "`avatar serve --tls-self-signed` prints it: SSL_CERT_FILE=..., or verify=FILE in Python."
+    )

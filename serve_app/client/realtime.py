@@ -3,17 +3,19 @@
 import asyncio
 import itertools
 import json
+import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Unpack
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from deployments.errors import AvatarError, TimedOut
-from serve_app.client.connection import CONNECT_SECONDS
+from serve_app.client.connection import CONNECT_SECONDS, socket_trust, untrusted
 from serve_app.client.failures import Unreachable, failure_of
 from serve_app.client.realtime_asking import DEFAULT_RATE_HZ, Talking, Ticket, said_item, session_of, socket_url
 from serve_app.client.realtime_events import (
@@ -253,7 +255,8 @@ class RealtimeConversation:
                 for position in positions:
                     await self._tell(position)
                 if not all(position.over for position in positions):
-                    await asyncio.sleep(min(REPORT_SECONDS, max(0.02, self.player.remaining_seconds())))
+                    remaining = self.player.remaining_seconds()
+                    await asyncio.sleep(min(REPORT_SECONDS, remaining + 0.005) if remaining > 0 else REPORT_SECONDS)
 
 
 def _refused(refusal: Refusal) -> AvatarError:
@@ -268,7 +271,12 @@ def _closed(error: ConnectionClosed) -> SessionClosed:
 
 @asynccontextmanager
 async def conversation(
-    base_url: str, authorization: str | None, ticket: Ticket | None, player: VirtualPlayer | None, talking: Talking
+    base_url: str,
+    authorization: str | None,
+    verify: bool | str | Path,
+    ticket: Ticket | None,
+    player: VirtualPlayer | None,
+    talking: Talking,
 ) -> AsyncIterator[RealtimeConversation]:
     """Opens the socket, and closes it at the end of the block. Raises as `AsyncAvatarClient.realtime`."""
     headers = {"Authorization": authorization} if authorization else None
@@ -279,12 +287,15 @@ async def conversation(
             compression=None,
             max_size=_LARGEST_MESSAGE_BYTES,
             open_timeout=CONNECT_SECONDS,
+            ssl=socket_trust(base_url, verify),
         )
     except InvalidStatus as error:
         answer = error.response
         raise failure_of(answer.status_code, bytes(answer.body or b""), dict(answer.headers)) from error
     except TimeoutError as error:
         raise TimedOut(f"No answer from {base_url} in time. Is it busy? See its /health.") from error
+    except ssl.SSLCertVerificationError as error:
+        raise untrusted(base_url, error) from error
     except (OSError, InvalidHandshake, InvalidURI) as error:
         raise Unreachable(f"Nothing answers at {base_url}. Start a server with: avatar serve") from error
     talk = RealtimeConversation(socket, player or VirtualPlayer())

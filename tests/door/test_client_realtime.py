@@ -91,7 +91,8 @@ async def test_late_media_are_reported_as_a_stall(server: FakeRealtimeServer, cl
         await until(talk, AnswerDone)
     (stall,) = talk.player.stalls
     assert stall.at_ms == 200 and 0.1 < stall.seconds < 1
-    assert any(report["stalled"] for report in server.of("avatar.playback"))
+    stalled = [report["stalled"] for report in server.of("avatar.playback")]
+    assert 1 <= stalled.count(True) <= 4, "a stall is told, not shouted"
 
 
 async def test_speech_goes_out_as_a_microphone_gives_it(server: FakeRealtimeServer, client: AsyncAvatarClient) -> None:
