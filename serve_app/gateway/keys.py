@@ -31,8 +31,8 @@ class ApiKey(BaseModel):
         pattern=r"^[0-9a-f]{64}$",
         description="instead of the secret its SHA-256 in hex, which may stand in a file",
     )
-    concurrent_turns: int | None = Field(None, ge=1, description="answers that may be in the making at a time")
-    turns_per_minute: int | None = Field(None, ge=1, description="answers that may be begun within a minute")
+    concurrent_turns: int | None = Field(None, ge=1, description="turns at a time: whatever takes a place")
+    turns_per_minute: int | None = Field(None, ge=1, description="turns that may be begun within a minute")
     max_uploads: int | None = Field(None, ge=0, description="uploaded avatars, and as many voices, kept at a time")
 
     @model_validator(mode="after")

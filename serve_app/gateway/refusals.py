@@ -27,14 +27,6 @@ async def refuse_socket(answer: Answer, scope: Scope, receive: Receive, send: Se
 
 
 def error_event(answer: Answer) -> dict[str, object]:
-    """An error as OpenAI's Realtime protocol tells it."""
-    error: dict[str, object] = {
-        "type": "invalid_request_error" if answer.status < 500 else "server_error",
-        "code": answer.code,
-        "message": answer.message,
-        "param": answer.field,
-        "event_id": None,
-    }
-    if answer.retry_after_seconds is not None:
-        error["retry_after_seconds"] = answer.retry_after_seconds
+    """An error as OpenAI's Realtime protocol tells it: no event of the client's has caused it."""
+    error = {**answer.body()["error"], "event_id": None}
     return {"type": "error", "event_id": f"event_{uuid.uuid4().hex}", "error": error}

@@ -2,10 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
@@ -110,7 +111,7 @@ def test_a_socket_knows_whose_it_is(guarded: TestClient, key: str, name: str, li
 def test_a_refused_socket_is_told_why(guarded: TestClient) -> None:
     for options in ({}, {"headers": bearer("wrong")}, {"subprotocols": ["realtime"]}):
         code, error, protocol = refused(guarded, **options)  # type: ignore[arg-type]
-        assert (code, error["code"], error["type"]) == (4401, "unauthorised", "invalid_request_error")
+        assert (code, error["code"], error["type"]) == (4401, "unauthorised", "authentication_error")
         assert "Authorization" in error["message"]
         assert protocol == ("realtime" if "subprotocols" in options else None)
     wrong = refused(guarded, subprotocols=["realtime", "openai-insecure-api-key.wrong"])
@@ -271,3 +272,38 @@ def test_an_expired_face_is_gone_from_the_next_turn(store: Store) -> None:
         answer = client.post("/generate", json={"text": "Hi.", "avatar": id}, headers=bearer(BEN))
         assert (answer.status_code, "retention" in answer.json()["error"]["message"]) == (404, True)
         assert not [kind for kind in ("records", "portraits", "avatar-enrolments", "idle-clips") if store.list(kind)]
+
+
+def test_each_key_begins_as_many_turns_a_minute_as_it_may(guarded: TestClient) -> None:
+    def chat(key: str) -> Any:
+        return guarded.post("/chat", json={"text": "Hi."}, headers=bearer(key))
+
+    assert [chat(ANA).status_code for _ in range(3)] == [200] * 3
+    over = chat(ANA)
+    assert (over.status_code, over.json()["error"]["code"]) == (429, "rate_limited")
+    assert 50 <= int(over.headers["retry-after"]) <= 60
+    assert [chat(key).status_code for key in (BEN, HOUSE)] == [200, 200], "another key has its own minute"
+    spoken = guarded.post("/generate", json={"text": "Hi."}, headers=bearer(ANA))
+    assert (spoken.status_code, spoken.headers["retry-after"].isdigit()) == (429, True), "whichever door it comes to"
+    assert guarded.get("/v1/avatars", headers=bearer(ANA)).status_code == 200, "a list is no turn"
+
+
+async def test_each_key_has_as_many_turns_at_once_as_it_may(store: Store) -> None:
+    stages = DoorStages()
+    stages.gate = asyncio.Event()
+    settings = GatewaySettings.model_validate({"keys": KEYS})
+    app = create_app(stages, store, settings, ConversationSettings())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as client:
+
+        def chat(key: str) -> Coroutine[Any, Any, httpx.Response]:
+            return client.post("/chat", json={"text": "Hi."}, headers=bearer(key))
+
+        first = asyncio.create_task(chat(ANA))
+        await asyncio.wait_for(stages.at_gate.wait(), 5)
+        over = await chat(ANA)
+        assert (over.status_code, over.json()["error"]["code"]) == (429, "rate_limited")
+        assert int(over.headers["retry-after"]) > 0
+        other = asyncio.create_task(chat(BEN))
+        await asyncio.sleep(0.05)
+        stages.gate.set()
+        assert [(await first).status_code, (await other).status_code, (await chat(ANA)).status_code] == [200] * 3

@@ -25,7 +25,7 @@ from serve_app.cli.main import parser
 from serve_app.cli.serve import address_lines, certificate_of
 from serve_app.cli.server import Server
 from serve_app.client import AsyncAvatarClient, AvatarClient
-from serve_app.client.failures import Unreachable
+from serve_app.client.failures import Refused, Unreachable
 from serve_app.conversation import ConversationSettings
 from serve_app.gateway.asgi import create_app
 from serve_app.gateway.authority import AUTHORITY_PATH, AUTHORITY_VARIABLE
@@ -124,6 +124,19 @@ def test_programs_trust_whom_they_are_told_to(
 async def test_a_program_with_an_event_loop_too(url: str, certificate: Certificate) -> None:
     async with AsyncAvatarClient(url, HOUSE, verify=certificate.authority or False) as client:
         assert await client.chat("Hello.")
+
+
+async def test_a_conversation_trusts_as_its_client_does(url: str, certificate: Certificate) -> None:
+    """With a wrong key: the refusal comes over the trusted line."""
+    async with AsyncAvatarClient(url, "wrong") as client:
+        with pytest.raises(Unreachable, match="SSL_CERT_FILE"):
+            async with client.realtime():
+                pass
+    for verify in (certificate.authority, False):
+        async with AsyncAvatarClient(url, "wrong", verify=verify or False) as client:
+            with pytest.raises(Refused, match="key"):
+                async with client.realtime():
+                    pass
 
 
 async def test_a_name_that_it_does_not_have_is_refused(url: str, certificate: Certificate) -> None:
