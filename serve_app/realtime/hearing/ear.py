@@ -5,8 +5,6 @@ takes 0.6 ms while nobody is answered and 3 ms while the avatar's own voice has 
 be called from an event loop with what a client sends at a time.
 """
 
-from collections import deque
-
 import numpy as np
 
 from deployments.contracts import HEARING_RATE_HZ, Float32, Pcm
@@ -35,7 +33,7 @@ class Ear:
         self._kept = Kept()
         self._pending: Float32 = np.zeros(0, np.float32)
         self._begun: int | None = None
-        self._finished: deque[Float32] = deque()
+        self._finished: Float32 | None = None
 
     @property
     def now_ms(self) -> int:
@@ -48,10 +46,7 @@ class Ear:
         return self._turns is not None and self._turns.speaking
 
     def configure(self, detection: TurnDetection | None, rate_hz: int) -> None:
-        """How turns are taken from now on (None: by commit) and the rate of the sound that comes.
-
-        What is being said goes on where turns are detected before and after; else it is kept for a commit.
-        """
+        """How turns are taken from now on (None: by commit), and the sound's rate. Turns begin anew."""
         if rate_hz != self._inlet.rate_hz:
             self._pending = np.concatenate([self._pending, self._inlet.end()])
             self._inlet = Inlet(rate_hz)
@@ -59,11 +54,11 @@ class Ear:
             self._turns = None
         elif self._turns is None:
             self._turns = TurnTaker(self._settings, detection)
-            self._finished.clear()
-            self._begun = None
             self._kept.forget(self._kept.end - detection.prefix_padding_ms * _PER_MS)
         else:
             self._turns.detection = detection
+            self._turns.reset()
+        self._finished = self._begun = None
 
     def append(self, pcm16: bytes) -> list[EarEvent]:
         """PCM16 mono of the configured rate, and what was noticed in it.
@@ -85,24 +80,26 @@ class Ear:
         return events
 
     def idle(self, seconds: float) -> list[EarEvent]:
-        """No sound has come for so long in all since the last `append`: silence, while somebody speaks."""
-        if self._turns is None:
-            return []
-        return self._note(self._turns.wait(seconds * 1000, self._kept.end // _PER_MS))
+        """No sound came for so long, or for so much longer: while somebody speaks that is heard as silence."""
+        events: list[EarEvent] = []
+        for _ in range(round(seconds * HEARING_RATE_HZ / WINDOW_SAMPLES)):
+            if not self.speaking:
+                break
+            events += self._heard(np.zeros(WINDOW_SAMPLES, np.float32), 0.0, self._settings.start_ms)
+        return events
 
     def speech(self) -> Pcm:
-        """The utterance so far, or the first finished one that was not committed yet; empty where there is none."""
-        if self._finished:
-            return Pcm(self._finished[0], HEARING_RATE_HZ)
-        return Pcm(self._so_far(), HEARING_RATE_HZ)
+        """The utterance so far, or the last one where it was not committed yet; empty where there is none."""
+        return Pcm(self._so_far() if self._finished is None else self._finished, HEARING_RATE_HZ)
 
     def commit(self) -> Pcm:
-        """The finished utterance; else what is being said; without turn detection all there is. It is then forgotten.
+        """The utterance that ended last; else what is being said; without turn detection all there is. It is forgotten.
 
         Raises BadInput when there is nothing.
         """
-        if self._finished:
-            return Pcm(self._finished.popleft(), HEARING_RATE_HZ)
+        if self._finished is not None:
+            finished, self._finished = self._finished, None
+            return Pcm(finished, HEARING_RATE_HZ)
         samples = self._so_far()
         if len(samples) < max(1, self._settings.min_commit_ms * _PER_MS):
             raise BadInput(
@@ -114,7 +111,7 @@ class Ear:
 
     def clear(self) -> None:
         """All sound so far is forgotten, and a turn that had begun has not."""
-        self._finished.clear()
+        self._finished = None
         self._forget()
 
     def avatar_said(self, pcm: Pcm, at_seconds: float) -> None:
@@ -126,52 +123,41 @@ class Ear:
         self._guard.plays(played_seconds)
 
     def _window(self, window: Float32) -> list[EarEvent]:
-        start = self._kept.end
         turns = self._turns
         if turns is None:
             self._kept.append(window)
             return []
         if not self._guard.active:
-            self._kept.append(window)
-            return self._note(turns.hear(self._activity.probability(window), start // _PER_MS, self._settings.start_ms))
+            return self._heard(window, self._activity.probability(window), self._settings.start_ms)
+        needed = self._settings.interrupt_ms
         cleaned = self._guard.clean(window)
-        self._kept.append(cleaned.samples)
         probability = cleaned.probability
-        if turns.begins(probability, self._settings.interrupt_ms) and self._guard.explains(self._settings.interrupt_ms):
+        if turns.begins(probability, needed) and self._guard.explains(needed):
             turns.reset()
             probability = 0.0
-        return self._note(turns.hear(probability, start // _PER_MS, self._settings.interrupt_ms))
+        return self._heard(cleaned.samples, probability, needed)
 
-    def _note(self, events: list[EarEvent]) -> list[EarEvent]:
-        turns = self._turns
+    def _heard(self, window: Float32, probability: float, needed_ms: int) -> list[EarEvent]:
+        """A window without echo; so much speech begins a turn."""
+        turns, start_ms = self._turns, self._kept.end // _PER_MS
+        self._kept.append(window)
         if turns is None:
-            return events
+            return []
+        events = turns.hear(probability, start_ms, needed_ms)
+        now = self._kept.end
         for event in events:
             if isinstance(event, Started):
                 self._begun = event.audio_ms * _PER_MS
-            elif isinstance(event, Stopped):
-                self._finish()
-        now = self._kept.end
         if self._begun is not None and now - self._begun >= self._settings.max_utterance_seconds * HEARING_RATE_HZ:
-            events = events + turns.end(now // _PER_MS)
-            self._finish()
+            events += turns.end(now // _PER_MS)
+        if any(isinstance(event, Stopped) for event in events):
+            self._finished, self._begun = self._so_far(), None
         if not turns.speaking:
-            # From before a turn that may be beginning unnoticed.
-            needed = turns.detection.prefix_padding_ms + max(self._settings.start_ms, self._settings.interrupt_ms)
-            oldest = now - (needed + WINDOW_MS) * _PER_MS
-            if self._kept.start < oldest - HEARING_RATE_HZ:
-                self._kept.forget(oldest)
+            # All but what may turn out to be before a turn, now and then.
+            padding_ms = turns.detection.prefix_padding_ms + max(self._settings.start_ms, needed_ms) + WINDOW_MS
+            if now - self._kept.start > padding_ms * _PER_MS + HEARING_RATE_HZ:
+                self._kept.forget(now - padding_ms * _PER_MS)
         return events
-
-    def _finish(self) -> None:
-        self._finished.append(self._kept.between(self._begun or 0, self._kept.end))
-        self._begun = None
-        # What nobody commits does not pile up.
-        while len(self._finished) > 1 and self._seconds_finished() > self._settings.max_utterance_seconds:
-            self._finished.popleft()
-
-    def _seconds_finished(self) -> float:
-        return sum(len(samples) for samples in self._finished) / HEARING_RATE_HZ
 
     def _so_far(self) -> Float32:
         if self._turns is None:

@@ -6,6 +6,8 @@ LocalAgreement-2 (Macháček, Dabre, Bojar 2023, "Turning Whisper into Real-Time
 import re
 import unicodedata
 
+from deployments.contracts import Transcript
+
 _UNSPACED = frozenset({"zh", "yue", "ja", "th"})
 
 
@@ -21,13 +23,13 @@ class Partials:
         """All that was given out so far."""
         return "".join(self._said)
 
-    def take(self, transcript: str, language: str) -> str:
-        """The text of a longer look at the same utterance; what of it is now certain and was not before ("" if none).
+    def add(self, transcript: Transcript) -> str:
+        """A longer look at the same utterance; what of its text is now certain and was not before ("" if none).
 
         The last word of a look may be half a word and is never certain. What was given out once is never taken back:
         where a later look disagrees with it, nothing more is given out until one agrees again.
         """
-        words = _words(transcript, language)
+        words = _words(transcript)
         before, self._last = self._last, words
         agreed = _common(before, words[:-1])
         if agreed <= len(self._said) or _common(self._said, words) < len(self._said):
@@ -36,18 +38,18 @@ class Partials:
         self._said += new
         return "".join(new)
 
-    def rest(self, transcript: str, language: str) -> str | None:
+    def rest(self, transcript: Transcript) -> str | None:
         """What the final transcript adds to what was given out; None where it says something else."""
-        words = _words(transcript, language)
+        words = _words(transcript)
         if _common(self._said, words) < len(self._said):
             return None
         return "".join(words[len(self._said) :])
 
 
-def _words(text: str, language: str) -> list[str]:
+def _words(transcript: Transcript) -> list[str]:
     """Words with the space before them; in unspaced languages single characters. Joined they are the text."""
-    pattern = r"\s*[A-Za-z0-9]+|\s*." if language in _UNSPACED else r"\s*\S+"
-    return re.findall(pattern, text.strip(), re.DOTALL)
+    pattern = r"\s*[A-Za-z0-9]+|\s*." if transcript.language in _UNSPACED else r"\s*\S+"
+    return re.findall(pattern, transcript.text.strip(), re.DOTALL)
 
 
 def _common(one: list[str], other: list[str]) -> int:

@@ -13,7 +13,7 @@ class TurnDetection(_Settings):
     """Who decides that a turn is over: the server, by the silence after it. As OpenAI's `server_vad`."""
 
     type: Literal["server_vad"] = Field("server_vad", description="the only kind there is; none is push-to-talk")
-    threshold: float = Field(0.5, ge=0.05, le=1, description="probability above which a 32 ms window is speech")
+    threshold: float = Field(0.5, ge=0, le=1, description="probability above which a 32 ms window is speech")
     prefix_padding_ms: int = Field(300, ge=0, le=2000, description="sound kept from before the speech")
     silence_duration_ms: int = Field(500, ge=200, le=2000, description="so much silence ends the turn")
     create_response: bool = Field(True, description="answer when the turn is over")

@@ -24,9 +24,7 @@ class TurnTaker:
         self._voice_ms = 0
         self._voice_since = 0
         self._silent_since: int | None = None
-        self._waited_ms = 0.0
         self._lengthened_ms = 0
-        self._started_ms = 0
 
     def begins(self, probability: float, needed_ms: int) -> bool:
         """Whether this window would begin a turn if `needed_ms` of speech are asked for."""
@@ -35,7 +33,6 @@ class TurnTaker:
 
     def hear(self, probability: float, start_ms: int, needed_ms: int) -> list[EarEvent]:
         """The next window, which starts at `start_ms`. A turn begins after `needed_ms` of speech."""
-        self._waited_ms = 0.0
         voiced = probability >= self.detection.threshold
         silent = probability < max(0.01, self.detection.threshold - self._settings.hysteresis)
         if self.speaking:
@@ -50,16 +47,6 @@ class TurnTaker:
                 return [self._start(start_ms + WINDOW_MS)]
         return []
 
-    def wait(self, milliseconds: float, end_ms: int) -> list[EarEvent]:
-        """No sound has come for so long since `end_ms`, where the last window ended: that is silence too."""
-        if not self.speaking:
-            return []
-        self._waited_ms = max(self._waited_ms, milliseconds)
-        if self._silent_since is None:
-            self._silent_since = end_ms
-            self._voice_ms = 0
-        return self._silence(end_ms)
-
     def end(self, end_ms: int) -> list[EarEvent]:
         """The turn is over whether silent or not."""
         if not self.speaking:
@@ -72,7 +59,6 @@ class TurnTaker:
         since = self._voice_since
         self.reset()
         self.speaking = True
-        self._started_ms = since
         self._lengthened_ms = since
         return Started(since, max(0, since - self.detection.prefix_padding_ms))
 
@@ -101,12 +87,12 @@ class TurnTaker:
 
     def _silence(self, end_ms: int) -> list[EarEvent]:
         since = self._silent_since if self._silent_since is not None else end_ms
-        lasted = end_ms - since + self._waited_ms
+        lasted = end_ms - since
         events: list[EarEvent] = []
         if not self.paused and lasted >= self._settings.speculate_ms:
             self.paused = True
             events.append(Paused(since))
         if lasted >= self.detection.silence_duration_ms:
             self.reset()
-            events.append(Stopped(since, round(since + lasted)))
+            events.append(Stopped(since, end_ms))
         return events
