@@ -26,6 +26,18 @@ class BadInput(AvatarError):
     status = 400
 
 
+class InvalidField(BadInput):
+    """A field is missing, unknown or out of its range. `field` names it."""
+
+    code = "invalid_field"
+    status = 422
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.args = (message, field)
+        self.field = field
+
+
 class NotFound(AvatarError):
     """A named avatar, voice or weight set does not exist."""
 
@@ -47,6 +59,13 @@ class Unsupported(AvatarError):
     status = 415
 
 
+class NotReady(AvatarError):
+    """What is asked for will exist later, or would have, had it not failed."""
+
+    code = "not_ready"
+    status = 409
+
+
 class AtCapacity(AvatarError):
     """No room now. `retry_after_seconds` is an honest estimate for the `Retry-After` header; `position`, where it is
     known, is the one that the caller would have in the queue, 1 for the next to be let in."""
@@ -59,6 +78,13 @@ class AtCapacity(AvatarError):
         self.args = (message, retry_after_seconds, position)
         self.retry_after_seconds = retry_after_seconds
         self.position = position
+
+
+class CoordinatorAway(AtCapacity):
+    """The Coordinator does not answer: it restarts, or was never there. Turns go on without it; sessions cannot be
+    resumed and jobs not ordered until it is back."""
+
+    code = "coordinator_away"
 
 
 class RateLimited(AvatarError):

@@ -65,7 +65,7 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether all stages work, and what is wrong with those that do not, by stage."""
+    """Whether all stages and the coordinator work, and what is wrong with those that do not, by stage."""
 
     ok: bool
     troubles: dict[str, str] = field(default_factory=dict)
@@ -95,6 +95,8 @@ def health_of(answer: httpx.Response) -> Health:
     if answer.status_code not in (200, 503) or "stages" not in answer.text:
         raise failure_of(answer.status_code, answer.content, answer.headers)
     body = answer.json()
-    stages: Mapping[str, Mapping[str, Any]] = body["stages"]
-    troubles = {name: str(stage["detail"]) or "down" for name, stage in stages.items() if not stage["ok"]}
+    parts: Mapping[str, Mapping[str, Any]] = body["stages"]
+    if "coordinator" in body:
+        parts = {**parts, "coordinator": body["coordinator"]}
+    troubles = {name: str(part["detail"]) or "down" for name, part in parts.items() if not part["ok"]}
     return Health(body["status"] == "ok", troubles)

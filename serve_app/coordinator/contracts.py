@@ -7,14 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deployments.contracts import Message
-from deployments.errors import AtCapacity
 from serve_app.jobs.contracts import JobQueue
-
-
-class CoordinatorAway(AtCapacity):
-    """The Coordinator does not answer: it restarts, or was never there. Turns go on without it."""
-
-    code = "coordinator_away"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from serve_app.jobs.settings import JobSettings
 class Coordinator:
     """Who is answered it learns again from the gateways' signs of life; sessions and jobs are on disk."""
 
-    async def __init__(self, settings: CoordinatorSettings, jobs: JobSettings) -> None:
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, settings: CoordinatorSettings, jobs: JobSettings
+    ) -> None:
         """Raises EngineFailed and Unsupported where the database cannot be used."""
         self._database = Database(settings.database_url, settings.busy_seconds)
         await self._database.open()

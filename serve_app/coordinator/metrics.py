@@ -9,9 +9,7 @@ class CoordinatorMetrics:
     """Implements `serve_app.coordinator.meter.PeopleMeter`. Made in the replica."""
 
     def __init__(self) -> None:
-        self._answered = metrics.Gauge(
-            "avatar_coordinator_people_answered", "People being answered."
-        )
+        self._answered = metrics.Gauge("avatar_coordinator_people_answered", "People being answered.")
         self._waiting = metrics.Gauge("avatar_coordinator_people_waiting", "People who wait for a place.")
         self._waits = metrics.Histogram(
             "avatar_coordinator_wait_seconds", "Wait of those who got a place; 0 without a wait.", _SECONDS

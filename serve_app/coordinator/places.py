@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from deployments.errors import AtCapacity, AvatarError, RateLimited
-from serve_app.coordinator.contracts import CoordinatorAway, Load, People, PlaceRequest, Standing
+from deployments.errors import AtCapacity, AvatarError, CoordinatorAway, RateLimited
+from serve_app.coordinator.contracts import Load, People, PlaceRequest, Standing
 from serve_app.coordinator.people import WaitingRoom
 from serve_app.coordinator.settings import CoordinatorSettings
 
@@ -96,17 +96,17 @@ class Places:
             raise _refusal(Standing(False, self._load.waiting + 1, self._seconds()), self._load.capacity)
 
     @contextlib.asynccontextmanager
-    async def place(self, identity: Asker, waiting: Waiting | None = None) -> AsyncIterator[Place]:
+    async def place(self, identity: Asker, waiting: Waiting | None = None, turn: bool = True) -> AsyncIterator[Place]:
         """Takes a place for as long as the block runs.
 
         `waiting` None: raises AtCapacity at once where there is none. Otherwise waits for one, telling `waiting` the
         position at least every `poll_seconds`; AtCapacity is then raised where too many wait already or this wait
-        becomes too long. Raises RateLimited where the identity's own limits are reached.
+        becomes too long. Raises RateLimited where the identity's own limits are reached. `turn` False: the work is
+        none of the identity's turns a minute, as an upload is none.
         """
         place = Place(uuid.uuid4().hex, identity.name)
-        request = PlaceRequest(
-            place.id, self._gateway_id, identity.name, identity.concurrent_turns, identity.turns_per_minute
-        )
+        per_minute = identity.turns_per_minute if turn else None
+        request = PlaceRequest(place.id, self._gateway_id, identity.name, identity.concurrent_turns, per_minute)
         refused = False
         try:
             try:

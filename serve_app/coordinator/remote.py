@@ -10,10 +10,9 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments.errors import AvatarError
+from deployments.errors import AvatarError, CoordinatorAway
 from serve_app.coordinator.contracts import (
     Coordination,
-    CoordinatorAway,
     Load,
     PlaceRequest,
     SessionSnapshot,
@@ -58,7 +57,7 @@ class _Line:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _attempt(self, desk: str, verb: str, arguments: tuple[object, ...], seconds: float) -> Any:
-        response = self._handle.call.remote(desk, verb, arguments)
+        response: Any = self._handle.call.remote(desk, verb, arguments)
         try:
             async with asyncio.timeout(seconds):
                 return await response

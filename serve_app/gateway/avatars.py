@@ -39,7 +39,7 @@ class AvatarsDoor:
         )
         fields = upload_fields(form.fields, settings)
         photo = required_file(form, "image")
-        async with self._context.places.place(identity_of(request.scope)):
+        async with self._context.places.place(identity_of(request.scope), turn=False):
             return await unless_hung_up(request, self._enrol(identity_of(request.scope), photo, fields.name))
 
     async def _enrol(self, identity: Identity, photo: bytes, name: str) -> Response:

@@ -8,24 +8,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from deployments.errors import AtCapacity, AvatarError, BadInput, Cancelled, RateLimited, Unsupported
+from deployments.errors import AtCapacity, AvatarError, Cancelled, RateLimited, Unsupported
+from deployments.errors import InvalidField as InvalidField
 from serve_app.gateway.meter import Meter
 
 logger = logging.getLogger("ray.serve")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class InvalidField(BadInput):
-    """A field is missing, unknown or out of its range. `field` names it."""
-
-    code = "invalid_field"
-    status = 422
-
-    def __init__(self, message: str, field: str) -> None:
-        super().__init__(message)
-        self.args = (message, field)
-        self.field = field
 
 
 class NotAcceptable(Unsupported):
@@ -65,15 +54,19 @@ class Answer:
     request_id: str
     field: str | None = None
     retry_after_seconds: int | None = None
+    position: int | None = None
 
     @property
     def type(self) -> str:
         return ERROR_TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
 
-    def body(self) -> dict[str, dict[str, str | None]]:
-        """OpenAI's shape and ours in one: `param` and `field` name the same, the latter only where there is one."""
+    def body(self) -> dict[str, dict[str, str | int | None]]:
+        """OpenAI's shape and ours in one: `param` and `field` name the same, the latter only where there is one, as
+        are the position in the queue and the time to wait."""
         error = {"message": self.message, "type": self.type, "param": self.field, "code": self.code}
-        return {"error": error | {"request_id": self.request_id} | ({"field": self.field} if self.field else {})}
+        more = {"field": self.field, "position": self.position, "retry_after_seconds": self.retry_after_seconds}
+        known = {name: value for name, value in more.items() if value is not None}
+        return {"error": error | {"request_id": self.request_id} | known}
 
     def headers(self) -> dict[str, str]:
         headers = {} if self.retry_after_seconds is None else {"Retry-After": str(self.retry_after_seconds)}
@@ -101,6 +94,7 @@ def answer_to(error: BaseException, request_id: str) -> Answer:
         request_id,
         error.field if isinstance(error, InvalidField) else None,
         error.retry_after_seconds if isinstance(error, AtCapacity | RateLimited) else None,
+        error.position if isinstance(error, AtCapacity) else None,
     )
 
 

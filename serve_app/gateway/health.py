@@ -19,12 +19,16 @@ DOORS = {
     "GET /v1/avatars/{id}/portrait": "its picture",
     "GET|POST /v1/voices": "list the voices; upload a sample to be matched",
     "GET|DELETE /v1/voices/{id}": "one voice; delete an upload",
-    "GET /health": "whether each stage works",
+    "GET /health": "whether each stage and the coordinator work",
 }
 
 
 class HealthDoor:
-    """Answers 200 while every stage works and 503 otherwise, with the reason by stage."""
+    """Answers 200 while every stage works and 503 otherwise, with the reason by stage.
+
+    Without the Coordinator people are still answered: 200 then too, but "degraded". `turns` are this gateway's own,
+    `people` those of all gateways at the last sign of life.
+    """
 
     def __init__(self, context: DoorContext) -> None:
         self._context = context
@@ -33,10 +37,13 @@ class HealthDoor:
         stages = await self._stages()
         places = self._context.places
         ok = bool(stages) and all(stage.ok for stage in stages.values())
+        away = "" if places.connected else "it does not answer; turns go on without it, sessions and jobs wait for it"
         body = {
-            "status": "ok" if ok else "unavailable",
+            "status": ("ok" if places.connected else "degraded") if ok else "unavailable",
             "stages": {name: {"ok": stage.ok, "detail": stage.detail} for name, stage in stages.items()},
+            "coordinator": {"ok": places.connected, "detail": away},
             "turns": {"now": places.now, "most": places.load.capacity},
+            "people": {"answered": places.load.answered, "waiting": places.load.waiting},
         }
         return JSONResponse(body, 200 if ok else 503, {"Cache-Control": "no-store"})
 

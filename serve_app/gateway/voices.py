@@ -34,7 +34,7 @@ class VoicesDoor:
         )
         fields = upload_fields(form.fields, settings)
         sample = required_file(form, "audio")
-        async with self._context.places.place(identity_of(request.scope)):
+        async with self._context.places.place(identity_of(request.scope), turn=False):
             return await unless_hung_up(request, self._enrol(identity_of(request.scope), sample, fields.name))
 
     async def _enrol(self, identity: Identity, sample: bytes, name: str) -> Response:
