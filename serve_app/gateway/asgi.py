@@ -41,6 +41,7 @@ from serve_app.gateway.settings import GatewaySettings
 from serve_app.gateway.transcribe import TranscribeDoor
 from serve_app.gateway.videos import video_routes
 from serve_app.gateway.voices import VoicesDoor
+from serve_app.jobs.running import working
 from serve_app.jobs.settings import JobSettings
 from serve_app.realtime.settings import RealtimeSettings
 from serve_app.stages import Stages
@@ -157,6 +158,7 @@ def _lifespan(context: DoorContext) -> Callable[[Starlette], contextlib.Abstract
             await background.enter_async_context(_sweeping(context.catalogue, context.settings.sweep_seconds))
             if context.settings.prepare_idle:
                 await background.enter_async_context(prepared(IdleClips(context), context.conversation.avatar))
+            await background.enter_async_context(working(context))
             yield
 
     return lifespan

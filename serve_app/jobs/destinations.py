@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from serve_app.gateway.errors_table import InvalidField
+from deployments.errors import InvalidField
 
 _FIELD = "callback_url"
 _LONGEST_URL = 2048

@@ -10,10 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from deployments.errors import AtCapacity, Cancelled, EngineFailed, NotFound
+from deployments.errors import AtCapacity, Cancelled, EngineFailed, InvalidField, NotFound
 from serve_app.coordinator.contracts import Load
 from serve_app.coordinator.database import Database
-from serve_app.gateway.errors_table import InvalidField
 from serve_app.jobs.contracts import Callback, Inventory, Job, JobStatus, Lease, NewJob
 from serve_app.jobs.settings import JobSettings
 from serve_app.jobs.tables import JOBS, job_of, progress_of, row_of
@@ -114,7 +113,8 @@ class JobStore:
         return True
 
     async def advance(self, lease: Lease, job: Job) -> None:
-        await self._change(lease, progress_of(job) | self._renewed() | {"stalls": 0})
+        fresh = {"stalls": 0} if len(job.parts) > len(lease.job.parts) else {}
+        await self._change(lease, progress_of(job) | self._renewed() | fresh)
 
     async def finish(self, lease: Lease, job: Job) -> None:
         await self._change(lease, progress_of(job) | self._ending(job.status, job.order.callback_url))

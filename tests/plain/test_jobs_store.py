@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from deployments.errors import AtCapacity, Cancelled, NotFound
+from deployments.errors import AtCapacity, Cancelled, InvalidField, NotFound
 from serve_app.coordinator.contracts import Load
 from serve_app.coordinator.database import Database
-from serve_app.gateway.errors_table import InvalidField
 from serve_app.jobs.contracts import Job, JobStatus, Lease
 from serve_app.jobs.settings import JobSettings
 from serve_app.jobs.store import JobStore
