@@ -4,8 +4,9 @@ from serve_app.client.answers import Avatar, Film, Health, Transcription, Voice
 from serve_app.client.async_client import AsyncAvatarClient
 from serve_app.client.client import AvatarClient
 from serve_app.client.events import ClauseBegun, Done, Progress, ReplyPiece, Transcribed, TurnEvent, VideoPiece
-from serve_app.client.realtime import RealtimeConversation, SessionClosed
+from serve_app.client.realtime import RealtimeConversation
 from serve_app.client.realtime_asking import Talking, Ticket
+from serve_app.client.realtime_closing import SessionClosed
 from serve_app.client.realtime_events import (
     AnswerBegun,
     AnswerDone,

@@ -24,8 +24,9 @@ from serve_app.client.asking import Content, Said, Spoken
 from serve_app.client.connection import connection, default_url, translated
 from serve_app.client.events import TurnEvent, async_messages_in, event_of
 from serve_app.client.failures import failure_of
-from serve_app.client.realtime import RealtimeConversation, conversation
+from serve_app.client.realtime import RealtimeConversation
 from serve_app.client.realtime_asking import Talking, Ticket
+from serve_app.client.realtime_opening import conversation
 from serve_app.client.realtime_player import VirtualPlayer
 
 

@@ -3,21 +3,18 @@
 import asyncio
 import itertools
 import json
-import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import suppress
 from typing import Any, Unpack
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
-from deployments.errors import AvatarError, TimedOut
-from serve_app.client.connection import CONNECT_SECONDS, socket_trust, untrusted
-from serve_app.client.failures import Unreachable, failure_of
-from serve_app.client.realtime_asking import DEFAULT_RATE_HZ, Talking, Ticket, said_item, session_of, socket_url
+from deployments.errors import AvatarError
+from serve_app.client.realtime_asking import DEFAULT_RATE_HZ, Talking, Ticket, said_item, session_of
+from serve_app.client.realtime_closing import NORMAL_CLOSE, SessionClosed, closed, refused
 from serve_app.client.realtime_events import (
     AnswerDone,
     MediaPiece,
@@ -33,26 +30,6 @@ from serve_app.client.realtime_reading import EventReader
 REPORT_SECONDS = 0.25
 """Between two playback reports; the server wants one at least every half second."""
 _MOST_EVENTS = 1024
-_LARGEST_MESSAGE_BYTES = 16 * 2**20
-NORMAL_CLOSE = 1000
-_RESUMABLE = (1001, 1006, 1011, 1012, 4408, 4410)
-
-
-class SessionClosed(AvatarError):
-    """The server ended the conversation, or the line broke (1006). `close_code` is the socket's; where `resumable`,
-    connecting again with the conversation's ticket goes on with it."""
-
-    code = "session_closed"
-    status = 503
-
-    def __init__(self, message: str, close_code: int) -> None:
-        super().__init__(message)
-        self.args = (message, close_code)
-        self.close_code = close_code
-
-    @property
-    def resumable(self) -> bool:
-        return self.close_code in _RESUMABLE
 
 
 class RealtimeConversation:
@@ -147,13 +124,13 @@ class RealtimeConversation:
 
     async def close(self) -> None:
         """Says goodbye. The conversation is over for the server too."""
-        await self._socket.close(1000)
+        await self._socket.close(NORMAL_CLOSE)
 
     def abort(self) -> None:
         """Cuts the line without a word, as a lost network does."""
         self._socket.transport.abort()
 
-    async def _begin(self) -> None:
+    async def begin(self) -> None:
         """Raises the server's typed error where it refuses."""
         self._tasks.append(asyncio.create_task(self._read()))
         first = await anext(self)
@@ -161,17 +138,17 @@ class RealtimeConversation:
             first = await anext(self)
         self._tasks.append(asyncio.create_task(self._report()))
 
-    async def _end(self) -> None:
+    async def end(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._socket.close(1000)
+        await self._socket.close(NORMAL_CLOSE)
 
     async def _send(self, message: str | bytes) -> None:
         try:
             await self._socket.send(message)
         except ConnectionClosed as error:
-            raise _closed(error) from error
+            raise closed(error) from error
 
     async def _read(self) -> None:
         last: RealtimeEvent | None = None
@@ -179,14 +156,15 @@ class RealtimeConversation:
         try:
             while True:
                 last = self._reader.read(await self._socket.recv(), time.perf_counter())
-                await self._note(last)
+                with suppress(SessionClosed):  # what can no longer be sent: what ended it is still to be read
+                    await self._note(last)
                 await self._events.put(last)
         except ConnectionClosed as error:
-            end = _closed(error)
+            end = closed(error)
         except AvatarError as error:
             end = error
         if isinstance(end, SessionClosed) and not end.resumable and isinstance(last, Refusal):
-            end = _refused(last)
+            end = refused(last)
         for event_id in list(self._answers):
             self._told(event_id, end)
         normal = isinstance(end, SessionClosed) and end.close_code == NORMAL_CLOSE
@@ -201,7 +179,7 @@ class RealtimeConversation:
             self.session = event.session
             self._told(next(iter(self._answers), ""), None)
         elif isinstance(event, Refusal):
-            self._told(event.caused_by or "", _refused(event))
+            self._told(event.caused_by or "", refused(event))
         elif isinstance(event, MediaPiece):
             self.player.feed(event.response_id, event.start_ms, event.duration_ms)
             self._media_came.set()
@@ -257,52 +235,3 @@ class RealtimeConversation:
                 if not all(position.over for position in positions):
                     remaining = self.player.remaining_seconds()
                     await asyncio.sleep(min(REPORT_SECONDS, remaining + 0.005) if remaining > 0 else REPORT_SECONDS)
-
-
-def _refused(refusal: Refusal) -> AvatarError:
-    return failure_of(0, json.dumps({"error": {"code": refusal.code, "message": refusal.message}}), {})
-
-
-def _closed(error: ConnectionClosed) -> SessionClosed:
-    code = error.rcvd.code if error.rcvd else 1006
-    said = error.rcvd.reason if error.rcvd else ""
-    return SessionClosed(f"The conversation was closed: {said or 'the connection is lost'} ({code}).", code)
-
-
-@asynccontextmanager
-async def conversation(
-    base_url: str,
-    authorization: str | None,
-    verify: bool | str | Path,
-    ticket: Ticket | None,
-    player: VirtualPlayer | None,
-    talking: Talking,
-) -> AsyncIterator[RealtimeConversation]:
-    """Opens the socket, and closes it at the end of the block. Raises as `AsyncAvatarClient.realtime`."""
-    headers = {"Authorization": authorization} if authorization else None
-    try:
-        socket = await connect(
-            socket_url(base_url, ticket),
-            additional_headers=headers,
-            compression=None,
-            max_size=_LARGEST_MESSAGE_BYTES,
-            open_timeout=CONNECT_SECONDS,
-            ssl=socket_trust(base_url, verify),
-        )
-    except InvalidStatus as error:
-        answer = error.response
-        raise failure_of(answer.status_code, bytes(answer.body or b""), dict(answer.headers)) from error
-    except TimeoutError as error:
-        raise TimedOut(f"No answer from {base_url} in time. Is it busy? See its /health.") from error
-    except ssl.SSLCertVerificationError as error:
-        raise untrusted(base_url, error) from error
-    except (OSError, InvalidHandshake, InvalidURI) as error:
-        raise Unreachable(f"Nothing answers at {base_url}. Start a server with: avatar serve") from error
-    talk = RealtimeConversation(socket, player or VirtualPlayer())
-    try:
-        await talk._begin()
-        if talking:
-            await talk.update(**talking)
-        yield talk
-    finally:
-        await talk._end()

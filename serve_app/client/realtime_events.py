@@ -122,12 +122,14 @@ class AnswerDone(RealtimeEvent):
 
 @dataclass(frozen=True, slots=True)
 class Refusal(RealtimeEvent):
-    """Something that was sent cannot be done; the conversation goes on. `caused_by` is the client event's id."""
+    """Something that was sent cannot be done; the conversation goes on. `caused_by` is the client event's id,
+    `param` the field that is wrong, `retry_after_seconds` when it may be tried again."""
 
     code: str
     message: str
     param: str | None
     caused_by: str | None
+    retry_after_seconds: int | None
 
 
 @dataclass(frozen=True, slots=True)

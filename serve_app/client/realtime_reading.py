@@ -166,4 +166,5 @@ def _caption(content: Content, at: float) -> Caption:
 def _refusal(content: Content, at: float) -> Refusal:
     error = content["error"]
     code = error.get("code") or error["type"]
-    return Refusal(code, error["message"], error.get("param"), error.get("event_id"), received_at=at)
+    cause, wait = error.get("event_id"), error.get("retry_after_seconds")
+    return Refusal(code, error["message"], error.get("param"), cause, wait, received_at=at)

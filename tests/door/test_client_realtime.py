@@ -158,7 +158,10 @@ async def test_other_events(server: FakeRealtimeServer, client: AsyncAvatarClien
         {"type": "avatar.queue", "position": 2, "wait_seconds": 3.5},
         {"type": "conversation.item.input_audio_transcription.completed", "item_id": "i", "transcript": "Hey."},
         {"type": "conversation.item.done", "item": item},
-        {"type": "error", "error": {"type": "server_error", "code": None, "message": "Hm.", "param": "x"}},
+        {
+            "type": "error",
+            "error": {"type": "e", "code": None, "message": "Hm.", "param": "x", "retry_after_seconds": 3},
+        },
         {"type": "something.new"},
     ]
     async with client.realtime() as talk:
@@ -167,7 +170,8 @@ async def test_other_events(server: FakeRealtimeServer, client: AsyncAvatarClien
     assert isinstance(queued, Queued) and (queued.position, queued.wait_seconds) == (2, 3.5)
     assert isinstance(heard, HeardAll) and heard.text == "Hey."
     assert isinstance(kept, ItemDone) and (kept.role, kept.text) == ("assistant", "Hi.")
-    assert isinstance(refusal, Refusal) and (refusal.code, refusal.param) == ("server_error", "x")
+    assert isinstance(refusal, Refusal) and (refusal.code, refusal.param) == ("e", "x")
+    assert refusal.retry_after_seconds == 3
     assert type(other).__name__ == "Other"
 
 
