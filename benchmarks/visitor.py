@@ -145,7 +145,7 @@ class Visitor:
                 self._tally.forgotten.append(f"{self._word}: {text!r} is not among {kept}")
 
     async def _turn(self, talk: RealtimeConversation, fate: str) -> None:
-        text = await self._ask(talk)
+        text, request = await self._ask(talk)
         if fate in ("hang_up", "come_back"):
             await self._until(talk, asyncio.get_running_loop().time() + self._chance.uniform(0, 1.5))
             return
@@ -158,6 +158,8 @@ class Visitor:
             if isinstance(event, MediaPiece) and fate == "interrupt":
                 await talk.interrupt()
                 fate = "listen"
+            if isinstance(event, Refusal) and event.caused_by == request:
+                return
             if isinstance(event, AnswerDone):
                 break
         self._tally.endings[f"{event.status} {event.reason}".strip()] += 1
@@ -166,16 +168,14 @@ class Visitor:
             if self._echoes and self._word not in said.lower():
                 self._tally.foreign.append(f"{self._word}: was answered {said!r}")
 
-    async def _ask(self, talk: RealtimeConversation) -> str:
-        """By voice or keyboard. Returns what was said."""
+    async def _ask(self, talk: RealtimeConversation) -> tuple[str, str]:
+        """By voice or keyboard. Returns what was said, and the id of what asks for the answer."""
         if self._spoken:
             assert self._words.sound is not None
             await talk.send_audio(self._words.sound(self._words.number(self._word)))
-            await talk.commit()
-            return f"my word is {self._word}"
+            return f"my word is {self._word}", await talk.commit()
         text = f"My word is {self._word}, for the {len(self._answered)}th time."
-        await talk.say(text)
-        return text
+        return text, await talk.say(text)
 
     async def _until(self, talk: RealtimeConversation, end: float) -> None:
         try:

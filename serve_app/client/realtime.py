@@ -102,15 +102,16 @@ class RealtimeConversation:
             await self.send_audio(pcm16[start:end])
         return begun
 
-    async def commit(self) -> None:
-        """Push-to-talk: what was sent is all that the person says, and is to be answered."""
+    async def commit(self) -> str:
+        """Push-to-talk: what was sent is all that the person says, and is to be answered. Returns the id that a
+        Refusal to answer names."""
         await self.send("input_audio_buffer.commit")
-        await self.send("response.create")
+        return await self.send("response.create")
 
-    async def say(self, text: str) -> None:
-        """The person types."""
+    async def say(self, text: str) -> str:
+        """The person types. Returns as `commit`."""
         await self._send(json.dumps(said_item(text)))
-        await self.send("response.create")
+        return await self.send("response.create")
 
     async def interrupt(self) -> None:
         """Stops the answer that is made or played."""
