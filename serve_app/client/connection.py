@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from deployments.errors import BadInput, TimedOut
+from deployments.errors import BadInput, EngineFailed, TimedOut
 from serve_app.client.failures import Unreachable, broken_off
 
 CONNECT_SECONDS = 5.0
@@ -67,10 +67,17 @@ def translated(base_url: str) -> Iterator[None]:
     except httpx.TimeoutException as error:
         raise TimedOut(f"No answer from {base_url} in time. Is it busy? See its /health.") from error
     except httpx.RemoteProtocolError as error:
+        if base_url.startswith("http:") and "without sending" in str(error):
+            raise EngineFailed(
+                f"{base_url} hung up without an answer. If it serves https, its address begins with https://; otherwise "
+                "the server's log knows why."
+            ) from error
         raise broken_off() from error
     except httpx.ConnectError as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise untrusted(base_url, error) from error
+        if "WRONG_VERSION_NUMBER" in str(error):
+            raise Unreachable(f"{base_url} does not speak https: its address begins with http://") from error
         raise Unreachable(f"Nothing answers at {base_url}. Start a server with: avatar serve") from error
     except httpx.TransportError as error:
         raise Unreachable(f"Nothing answers at {base_url}. Start a server with: avatar serve") from error

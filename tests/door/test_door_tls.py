@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.routing import WebSocketRoute
 
-from deployments.errors import BadInput
+from deployments.errors import BadInput, EngineFailed
 from deployments.store.store import Store
 from serve_app.cli import certificate as certificates
 from serve_app.cli.certificate import Certificate, given, self_signed
@@ -119,6 +119,15 @@ def test_programs_trust_whom_they_are_told_to(
         AvatarClient(url, verify=certificate.key)
     with pytest.raises(BadInput, match="PEM"):
         AvatarClient(url, verify="/no/such/file.pem")
+
+
+def test_the_wrong_scheme_is_told(url: str, tmp_path: Path) -> None:
+    with AvatarClient(url.replace("https", "http")) as client, pytest.raises(EngineFailed, match="https://"):
+        client.health()
+    app = create_app(FakeStages(), Store(tmp_path), GatewaySettings(), ConversationSettings())
+    with served_in_thread(app) as plain, AvatarClient(plain.replace("http", "https")) as client:
+        with pytest.raises(Unreachable, match="http://"):
+            client.health()
 
 
 async def test_a_program_with_an_event_loop_too(url: str, certificate: Certificate) -> None:
