@@ -17,6 +17,7 @@ from deployments.contracts import (
     SAMPLES_PER_FRAME,
     EncodedFrame,
     Message,
+    ReplyEnd,
     ReplyRequest,
     SpeechRequest,
     Step,
@@ -72,6 +73,7 @@ class _Turn:
         self.track = Track()
         self.language = request.language or settings.languages[0]
         self.reply = ""
+        self.reply_end: ReplyEnd | None = None
         self.filled_seconds = 0.0
         self._out: asyncio.Queue[Event | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(8)  # bounds what is in _out; the end mark needs no room
@@ -116,7 +118,8 @@ class _Turn:
                 tasks.create_task(self._speak())
                 tasks.create_task(self._show() if self.request.picture else self._sound())
             media, filled = self.track.seconds_out, self.filled_seconds
-            await self._emit(Ended(self.reply, self.language, media, filled, self.watch.values(), self.watch.now()))
+            values, now = self.watch.values(), self.watch.now()
+            await self._emit(Ended(self.reply, self.language, media, filled, values, now, self.reply_end))
         except BaseExceptionGroup as group:
             raise _first_error(group) from group
         finally:
@@ -142,6 +145,9 @@ class _Turn:
         async with aclosing(self._pieces(words)) as pieces:
             with self.watch.spent("llm"):
                 async for piece in pieces:
+                    if isinstance(piece, ReplyEnd):
+                        self.reply_end = piece
+                        continue
                     self.reply += piece
                     await self._emit(ReplyText(piece, self.watch.now()))
                     await self._hand_on(phraser.feed(piece))
@@ -153,8 +159,9 @@ class _Turn:
             yield words
             return
         messages = (*self.request.history, Message("user", words))
+        asked = self.request
         request = ReplyRequest(
-            messages, self.language, max_tokens=self.request.max_tokens, instructions=self.request.instructions
+            messages, self.language, max_tokens=asked.max_tokens, instructions=asked.instructions, report=True
         )
         async with aclosing(self.stages.reply(request)) as reply:
             async for piece in reply:

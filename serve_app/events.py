@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from deployments.contracts import FRAMES_PER_SECOND, EncodedFrame, Message, Pcm, Transcript, Utterance
+from deployments.contracts import FRAMES_PER_SECOND, EncodedFrame, Message, Pcm, ReplyEnd, Transcript, Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,10 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The turn is complete. `timings` in seconds, by the names in `serve_app.timings`."""
+    """The turn is complete. `timings` in seconds, by the names in `serve_app.timings`.
+
+    `reply_end` says how the language model ended, where it was asked and told so.
+    """
 
     reply: str
     language: str
@@ -86,6 +89,7 @@ class Ended:
     filled_seconds: float
     timings: dict[str, float] = field(default_factory=dict)
     at_seconds: float = 0.0
+    reply_end: ReplyEnd | None = None
 
 
 Event = Heard | ReplyText | Speaking | Media | Ended

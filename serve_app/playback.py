@@ -62,6 +62,11 @@ class Playback:
         return min(self._sent, self._reported + since)
 
     @property
+    def unplayed_seconds(self) -> float:
+        """What the listener had left to play when it was last heard of; by the clock where it never reported."""
+        return self.buffered_seconds if self._reported is None else self._sent - self._reported
+
+    @property
     def buffered_seconds(self) -> float:
         """What the listener still has to play; 0 when it has run dry or nothing was sent."""
         return self._sent - self.played_seconds
