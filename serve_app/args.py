@@ -14,6 +14,7 @@ from serve_app.gateway.settings import GatewaySettings
 from serve_app.jobs.settings import JobSettings
 from serve_app.realtime.settings import RealtimeSettings
 from serve_app.serve_stages import StageLimits
+from serve_app.served_models import ServedModels
 
 
 class AppArgs(BaseModel):
@@ -33,3 +34,15 @@ class AppArgs(BaseModel):
     limits: StageLimits = StageLimits()
     store: StoreSettings = StoreSettings()
     weights: WeightsSettings = WeightsSettings()
+
+    def doors(self) -> GatewaySettings:
+        """The gateway's settings, with the names of what the stages run unless the YAML names others."""
+        if "models" in self.gateway.model_fields_set:
+            return self.gateway
+        models = ServedModels(
+            hearing=self.asr.weights,
+            thinking=self.llm.openai.model if self.llm.engine == "openai" else self.llm.llama.weights,
+            speaking=self.tts.kokoro.weights,
+            showing=self.video.engine,
+        )
+        return self.gateway.model_copy(update={"models": models})

@@ -136,7 +136,9 @@ class Speaker:
         return Prompt(settings.persona.format(name=name, language=_named(language)), examples, messages, max_tokens)
 
     def _longest(self, request: ReplyRequest) -> int:
-        return request.max_tokens or self._settings.limits.max_tokens
+        """Tokens. More than one a character is never used, and would take the room of history from the context."""
+        limits = self._settings.limits
+        return min(request.max_tokens or limits.max_tokens, max(limits.max_tokens, limits.max_characters))
 
     def _note(self, event: str, language: str) -> None:
         _log.info("reply %s (language %s)", event, language)

@@ -32,7 +32,7 @@ class Gateway:
         coordinator: DeploymentHandle[Any],
     ) -> None:
         self._args = args
-        self._settings = with_environment_key(args.gateway)
+        self._settings = with_environment_key(args.doors())
         self._store = Store(args.store.url)
         self._stages = ServeStages(asr, llm, tts, video, args.limits)
         self._coordination = remote_coordination(coordinator, args.coordinator)

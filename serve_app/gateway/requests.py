@@ -83,11 +83,18 @@ def parse_json(data: bytes | str, what: str) -> object:
         raise BadInput(f"{what} is not valid JSON: {str(error)[:200] or 'nested too deeply'}.") from error
 
 
-async def read_upload(request: Request, file_field: str, limit: int, text_limit: int, seconds: float) -> Upload:
+async def read_upload(
+    request: Request,
+    file_field: str,
+    limit: int,
+    text_limit: int,
+    seconds: float,
+    lists: frozenset[str] = frozenset(),
+) -> Upload:
     """A multipart form, held in memory: nothing is written to disk.
 
-    Its one file is `file_field`. Raises BadInput where it is malformed, InvalidField for a second file, another name
-    of the file or a repeated field.
+    Its one file is `file_field`. The fields in `lists` may be repeated, and come as lists. Raises BadInput where it is
+    malformed, InvalidField for a second file, another name of the file or a repeated field.
     """
 
     stream = limited_stream(request, limit + FORM_OVERHEAD_BYTES, seconds)
@@ -103,7 +110,7 @@ async def read_upload(request: Request, file_field: str, limit: int, text_limit:
     fields: dict[str, object] = {}
     try:
         for name, value in form.multi_items():
-            if name in fields or (name == file_field and data is not None):
+            if (name in fields and name not in lists) or (name == file_field and data is not None):
                 raise InvalidField(f"The field {name[:80]!r} was sent twice.", name[:80])
             if isinstance(value, UploadFile):
                 if name != file_field:
@@ -111,6 +118,8 @@ async def read_upload(request: Request, file_field: str, limit: int, text_limit:
                 data = await value.read()
                 if len(data) > limit:
                     raise TooLarge(f"The file may have {limit} bytes and has {len(data)}.")
+            elif name in lists:
+                fields[name] = [*many, value] if isinstance(many := fields.get(name, []), list) else [value]
             else:
                 fields[name] = value
     finally:

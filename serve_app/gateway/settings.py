@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from serve_app.gateway.keys import ApiKey, KeyRing, check_distinct
 from serve_app.media.settings import MediaLimits
+from serve_app.served_models import ServedModels
 
 
 class GatewaySettings(BaseModel):
@@ -14,6 +15,7 @@ class GatewaySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # it holds secrets
 
     media: MediaLimits = Field(MediaLimits(), description="limits on uploaded sound and photos")
+    models: ServedModels = Field(ServedModels(), description="names of what the stages run, where others shall be seen")
     max_json_bytes: int = Field(2**20, gt=0, description="largest JSON body, and largest text field of a form")
     body_timeout_seconds: float = Field(60, gt=0, description="time a client has to send its whole body")
     max_text_characters: int = Field(4000, gt=0, description="longest single text: a question or a script")

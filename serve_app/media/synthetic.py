@@ -12,6 +12,8 @@ from serve_app.media.boxes import box, full_box, read_boxes, u32, walk_boxes
 
 SOFTWARE = "Realtime Avatar"
 COMMENT = "AI-generated: synthetic speech and a synthetic moving picture of a photo."
+SPEECH_COMMENT = "AI-generated: synthetic speech."
+"""The same for a file that holds sound alone, in the comment that its format has room for."""
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's term for media made by a trained model."""
 

@@ -17,6 +17,7 @@ from serve_app.coordinator.settings import CoordinatorSettings
 from serve_app.gateway.asgi import create_app
 from serve_app.gateway.settings import GatewaySettings
 from tests.door.door_stages import DoorStages
+from tests.door.openai_door import address, async_program, program, scripted  # noqa: F401
 
 
 def wav(seconds: float = 1.0, rate_hz: int = 16_000, channels: int = 1, level: float = 0.3) -> bytes:
