@@ -81,6 +81,10 @@ class WaitingRoom:
 
     async def leave(self, place_id: str, unused: bool = False) -> None:
         """See `People.leave`."""
+        self.release(place_id, unused)
+
+    def release(self, place_id: str, unused: bool = False) -> None:
+        """`leave`, at once."""
         place = self._places.pop(place_id, None)
         if place is not None:
             now = self._clock()

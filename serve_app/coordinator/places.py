@@ -136,13 +136,13 @@ class Places:
 
     @contextlib.asynccontextmanager
     async def beating(self) -> AsyncIterator[None]:
-        """Gives signs of life for as long as the block runs."""
+        """Gives signs of life for as long as the block runs. At its end, what is being given back is given back."""
         task = asyncio.create_task(self._beat())
         try:
             yield
         finally:
             task.cancel()
-            await asyncio.wait((task,))
+            await asyncio.wait((task, *self._leaving), timeout=self._settings.answer_seconds)
 
     async def _beat(self) -> None:
         while True:
@@ -194,18 +194,18 @@ class Places:
 
     def _give_back(self, place: Place) -> None:
         """In the background: whoever is cancelled gives back all the same."""
+        if self._alone is not None:
+            self._alone.release(place.id, place.unused)
+            return  # the next sign of life tells the Coordinator what is still held
         task = asyncio.create_task(self._leave(place))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
     async def _leave(self, place: Place) -> None:
-        if self._alone is not None:
-            await self._alone.leave(place.id, place.unused)
-            return
         try:
             await self._people.leave(place.id, place.unused)
         except CoordinatorAway as error:
-            self._go_alone(error)  # the next sign of life tells what is still held
+            self._go_alone(error)
 
     def _seconds(self) -> float:
         return self._load.wait_seconds or self._settings.turn_seconds

@@ -26,4 +26,4 @@ class CoordinatorSettings(BaseModel):
     gateway_silence_seconds: float = Field(15, gt=0, description="a gateway silent for longer loses its places")
     waiting_silence_seconds: float = Field(5, gt=0, description="who waits and does not ask for so long is forgotten")
     answer_seconds: float = Field(2, gt=0, description="the Coordinator counts as away when it is silent for longer")
-    restart_seconds: float = Field(15, ge=0, description="how long history and jobs wait for it to come back")
+    restart_seconds: float = Field(30, ge=0, description="how long history and jobs wait for it to come back")

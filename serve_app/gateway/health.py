@@ -42,6 +42,7 @@ class HealthDoor:
             "status": ("ok" if places.connected else "degraded") if ok else "unavailable",
             "stages": {name: {"ok": stage.ok, "detail": stage.detail} for name, stage in stages.items()},
             "coordinator": {"ok": places.connected, "detail": away},
+            "gateway": self._context.replica_id,
             "turns": {"now": places.now, "most": places.load.capacity},
             "people": {"answered": places.load.answered, "waiting": places.load.waiting},
         }
