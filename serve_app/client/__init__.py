@@ -4,6 +4,7 @@ from serve_app.client.answers import Avatar, Film, Health, Transcription, Voice
 from serve_app.client.async_client import AsyncAvatarClient
 from serve_app.client.client import AvatarClient
 from serve_app.client.events import ClauseBegun, Done, Progress, ReplyPiece, Transcribed, TurnEvent, VideoPiece
+from serve_app.client.jobs import Job, JobFilm, Outcome
 from serve_app.client.realtime import RealtimeConversation
 from serve_app.client.realtime_asking import Talking, Ticket
 from serve_app.client.realtime_closing import SessionClosed
@@ -38,7 +39,10 @@ __all__ = [
     "HeardAll",
     "HeardPiece",
     "ItemDone",
+    "Job",
+    "JobFilm",
     "MediaPiece",
+    "Outcome",
     "Position",
     "Progress",
     "Queued",

@@ -21,6 +21,7 @@ from serve_app.client.answers import (
     value_of,
 )
 from serve_app.client.asking import Content, Said, Spoken
+from serve_app.client.async_job_methods import AsyncJobMethods
 from serve_app.client.connection import connection, default_url, translated
 from serve_app.client.events import TurnEvent, async_messages_in, event_of
 from serve_app.client.failures import failure_of
@@ -30,7 +31,7 @@ from serve_app.client.realtime_opening import conversation
 from serve_app.client.realtime_player import VirtualPlayer
 
 
-class AsyncAvatarClient:
+class AsyncAvatarClient(AsyncJobMethods):
     """`AvatarClient` for programs with an event loop: the same methods, arguments and errors. Use `async with`."""
 
     def __init__(

@@ -24,9 +24,10 @@ from serve_app.client.asking import Content, Said, Spoken
 from serve_app.client.connection import connection, default_url, translated
 from serve_app.client.events import TurnEvent, messages_in, turn_events
 from serve_app.client.failures import failure_of
+from serve_app.client.job_methods import JobMethods
 
 
-class AvatarClient:
+class AvatarClient(JobMethods):
     """Talks to one server, over one connection pool. Close it, or use it as a context manager. Thread-safe.
 
     Every method raises the typed errors of `deployments.errors`, as the server meant them: BadInput, NotFound,

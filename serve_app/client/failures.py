@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from deployments import errors
 from deployments.errors import AtCapacity, AvatarError, BadInput, EngineFailed, RateLimited, Unsupported
@@ -40,6 +41,11 @@ def failure_of(status: int, body: bytes | str, headers: Mapping[str, str]) -> Av
     failure = _made(code, message, status, headers)
     failure.add_note(f"request {error.get('request_id', 'unknown')}")
     return failure
+
+
+def failure_from(error: Mapping[str, Any]) -> AvatarError:
+    """The error that an object's own `error` field tells of."""
+    return _made(str(error["code"]), str(error["message"]), 500, {})
 
 
 def _made(code: str, message: str, status: int, headers: Mapping[str, str]) -> AvatarError:
