@@ -26,7 +26,7 @@ from serve_app.gateway.requests import (
 from serve_app.jobs.callbacks import secret_of
 from serve_app.jobs.contracts import NewJob
 from serve_app.jobs.destinations import destination
-from serve_app.jobs.presenting import VIDEO_MODEL
+from serve_app.served_models import REALTIME
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 _VALID_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -99,8 +99,8 @@ async def _read(request: Request, context: DoorContext) -> Upload:
 
 
 async def _refuse_impossible(fields: VideoFields, context: DoorContext) -> None:
-    if fields.model not in (None, VIDEO_MODEL):
-        raise InvalidField(f"model: there is one, {VIDEO_MODEL!r}.", "model")
+    if fields.model not in (None, REALTIME, context.settings.models.showing):
+        raise InvalidField(f"model: videos are made by {REALTIME!r}. Name it, or leave it out.", "model")
     if fields.seconds is not None:
         raise InvalidField("seconds: a video is as long as its text takes to say. Leave it out.", "seconds")
     if fields.size is not None:

@@ -1,9 +1,7 @@
 """A job as its clients see it: OpenAI's video object, with what else there is to know."""
 
 from serve_app.jobs.contracts import Job, JobStatus
-
-VIDEO_MODEL = "realtime-avatar"
-"""The one model that makes videos here."""
+from serve_app.served_models import REALTIME
 
 
 def video_object(job: Job, frame_size: tuple[int, int] | None) -> dict[str, object]:
@@ -14,7 +12,7 @@ def video_object(job: Job, frame_size: tuple[int, int] | None) -> dict[str, obje
     return {
         "id": job.id,
         "object": "video",
-        "model": VIDEO_MODEL,
+        "model": REALTIME,
         "status": job.status.value,
         "progress": job.progress,
         "created_at": int(job.created_at),
