@@ -69,8 +69,8 @@ def translated(base_url: str) -> Iterator[None]:
     except httpx.RemoteProtocolError as error:
         if base_url.startswith("http:") and "without sending" in str(error):
             raise EngineFailed(
-                f"{base_url} hung up without an answer. If it serves https, its address begins with https://; otherwise "
-                "the server's log knows why."
+                f"{base_url} hung up without an answer. If it serves https, its address begins with https://; "
+                "otherwise the server's log knows why."
             ) from error
         raise broken_off() from error
     except httpx.ConnectError as error:

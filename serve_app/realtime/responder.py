@@ -146,6 +146,7 @@ class Responder:
         asked = await self._asked()
         if not asked.words.strip():
             raise BadInput("No speech was heard, and nothing was written. There is nothing to answer.")
+        await self._require_looks()
         self._moments.mark("answering")
         events: asyncio.Queue[Event | Exception | None] = asyncio.Queue(MOST_EVENTS)
         pump = asyncio.create_task(self._pump(asked, events))
@@ -159,6 +160,11 @@ class Responder:
         finally:
             pump.cancel()
             await asyncio.wait((pump,))
+
+    async def _require_looks(self) -> None:
+        """Raises NotFound for a face or voice that was deleted, or whose time is over, since the session chose it."""
+        if self.plan.spoken:
+            await self._talk.choose(self.plan.avatar.id if self.plan.picture else None, self.plan.voice_id, None)
 
     async def _pump(self, asked: Asked, events: "asyncio.Queue[Event | Exception | None]") -> None:
         """Makes the turn go on while its events are held back, as far as pacing allows."""

@@ -125,8 +125,9 @@ def test_the_wrong_scheme_is_told(url: str, tmp_path: Path) -> None:
     with AvatarClient(url.replace("https", "http")) as client, pytest.raises(EngineFailed, match="https://"):
         client.health()
     app = create_app(FakeStages(), Store(tmp_path), GatewaySettings(), ConversationSettings())
-    with served_in_thread(app) as plain, AvatarClient(plain.replace("http", "https")) as client:
-        with pytest.raises(Unreachable, match="http://"):
+    with served_in_thread(app) as plain:
+        client = AvatarClient(plain.replace("http", "https"))
+        with client, pytest.raises(Unreachable, match="http://"):
             client.health()
 
 
