@@ -27,7 +27,6 @@ const video = canStream();
 let handsFree = false;
 let holding = false;
 let microphoneTimer = 0;
-let idleUrl = null;
 
 speakLanguage(preferences.language);
 
@@ -125,18 +124,18 @@ function choose() {
   const avatar = choices.avatar;
   if (!avatar) return;
   const name = avatar.name || avatar.id;
-  const clip = idleUrl?.includes(avatar.id) ? idleUrl : `v1/avatars/${encodeURIComponent(avatar.id)}/idle`;
-  face.show(avatar.id, { idleUrl: clip, portraitUrl: avatar.portrait, name });
+  face.show(avatar.id, { idleUrl: `v1/avatars/${encodeURIComponent(avatar.id)}/idle`, portraitUrl: avatar.portrait, name });
   const output = { voice: choices.voice ?? "default" };
   const session = { type: "realtime", audio: { output }, avatar: { id: avatar.id, language: preferences.language } };
   socket.send({ type: "session.update", session });
 }
 
-function began(session) {
-  idleUrl = session.avatar?.idle_url ?? null;
+async function began(session, { updated = false } = {}) {
   const [width, height] = session.avatar?.frame_size ?? [];
   if (width && height) element("stage").style.setProperty("--shape", `${width} / ${height}`);
+  if (updated) return;
   socket.send({ type: "session.update", session: sessionWishes({ handsFree, video }) });
+  if (!choices.avatar) await choices.load(); // the server was away when the page came
   choose();
   if (!video) notice.show(say("cannotPlay"));
 }

@@ -6,8 +6,8 @@ import { MICROPHONE_RATE_HZ } from "./microphone.js";
 export class Conversation {
   #response = null;
   #spokeUntil = null;
-  #asked = null;
   #seenSeconds = null;
+  #timings = null;
   #sawSession = false;
 
   /** `onState(name, values)`: ready, listening, thinking, speaking, line. `onProblem(text)`: to be told. */
@@ -68,6 +68,7 @@ export class Conversation {
   shown() {
     if (this.#spokeUntil !== null) this.#seenSeconds = (performance.now() - this.#spokeUntil) / 1000;
     this.#spokeUntil = null;
+    this.#tellLatency();
     this.face.giveWay();
     this.onState("speaking");
   }
@@ -105,6 +106,7 @@ export class Conversation {
       this.onSession(session);
       if (!this.player.active) this.onState("ready");
     },
+    "session.updated": ({ session }) => this.onSession(session, { updated: true }),
     "input_audio_buffer.speech_started": () => {
       this.#stopPlaying();
       this.#spokeUntil = null;
@@ -122,7 +124,7 @@ export class Conversation {
     "avatar.queue": ({ position, wait_seconds: wait }) => this.onState("line", { position, seconds: Math.ceil(wait ?? 0) }),
     "response.created": ({ response }) => {
       this.#response = { id: response.id, media: response.avatar ?? null, itemId: null };
-      this.#seenSeconds = null;
+      this.#seenSeconds = this.#timings = null;
       this.captions.clear();
       this.onState("thinking");
     },
@@ -166,8 +168,14 @@ export class Conversation {
     if (response.status === "cancelled") this.#stopPlaying();
     else this.player.finish(response.id);
     if (response.status === "failed") this.onProblem(response.status_details?.error?.message ?? say("c1011"));
-    if (response.avatar?.timings) this.latency.show(response.avatar.timings, this.#seenSeconds);
+    this.#timings = response.avatar?.timings ?? null;
+    this.#tellLatency();
     if (!this.player.active) this.onState("ready");
+  }
+
+  /** Once both are known: a short answer is complete before its first picture is on the screen. */
+  #tellLatency() {
+    if (this.#timings && this.#seenSeconds !== null) this.latency.show(this.#timings, this.#seenSeconds);
   }
 }
 

@@ -6,10 +6,10 @@ import { say } from "./words.js";
 const POINTS = ["transcript", "first_token", "first_clause", "first_speech", "first_media"];
 
 /**
- * The stretches of one answer: [{name, seconds}]. `timings` as in response.done, in seconds. `seenSeconds`: from the
- * end of speech, as this page saw it, to the first picture on the screen.
+ * The stretches of one answer: [{name, seconds}]. `timings` as in response.done, in seconds. `seenSeconds`: from when
+ * this page knew that the person had ended, after the silence, to the first picture on the screen.
  */
-export function stretches(timings, seenSeconds = null) {
+export function stretches(timings, seenSeconds) {
   const parts = [];
   if (timings.silence_wait !== undefined) parts.push({ name: "silence_wait", seconds: timings.silence_wait });
   let before = 0;
@@ -18,11 +18,9 @@ export function stretches(timings, seenSeconds = null) {
     parts.push({ name, seconds: Math.max(0, timings[name] - before) });
     before = Math.max(before, timings[name]);
   }
-  if (seenSeconds !== null) {
-    const known = parts.reduce((sum, part) => sum + part.seconds, 0);
-    const total = timings.end_of_speech_to_first_media ?? known;
-    if (seenSeconds > total) parts.push({ name: "onScreen", seconds: seenSeconds - total });
-  }
+  const total = seenSeconds + (timings.silence_wait ?? 0);
+  const known = timings.end_of_speech_to_first_media ?? parts.reduce((sum, part) => sum + part.seconds, 0);
+  if (total > known) parts.push({ name: "onScreen", seconds: total - known });
   return parts;
 }
 
@@ -40,9 +38,7 @@ export class Latency {
     const parts = stretches(timings, seenSeconds);
     this.section.hidden = !parts.length;
     if (!parts.length) return;
-    const sum = parts.reduce((total, part) => total + part.seconds, 0);
-    const total = seenSeconds ?? timings.end_of_speech_to_first_media ?? timings.first_media ?? sum;
-    this.total.textContent = seconds(total);
+    this.total.textContent = seconds(seenSeconds + (timings.silence_wait ?? 0));
     const longest = Math.max(...parts.map((part) => part.seconds), 0.001);
     this.rows.replaceChildren(...parts.map((part) => row(part, part.seconds / longest)));
   }

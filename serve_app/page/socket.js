@@ -35,7 +35,7 @@ export class RealtimeSocket {
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#hurry());
   }
 
-  get ready() { return this.#ready; }
+  get ready() { return this.#ready && this.#socket.readyState === WebSocket.OPEN; }
 
   open() {
     this.close();
@@ -65,14 +65,14 @@ export class RealtimeSocket {
 
   /** Sends a client event; false where there is no session to send it to. */
   send(event) {
-    if (!this.#ready) return false;
+    if (!this.ready) return false;
     this.#socket.send(JSON.stringify(event));
     return true;
   }
 
   /** Sends PCM16 at the session's rate; false where it had to be dropped. */
   sendAudio(buffer) {
-    if (!this.#ready || this.#socket.bufferedAmount > SEND_LIMIT_BYTES) return false;
+    if (!this.ready || this.#socket.bufferedAmount > SEND_LIMIT_BYTES) return false;
     this.#socket.send(buffer);
     return true;
   }
