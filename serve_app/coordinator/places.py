@@ -5,6 +5,7 @@ import contextlib
 import logging
 import math
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +19,8 @@ logger = logging.getLogger("ray.serve")
 
 Waiting = Callable[[Standing], Awaitable[None]]
 _AWAY_BEAT_SECONDS = 0.5
+_MOST_UNTOLD = 1000
+"""Places given back while the Coordinator was away. Of others it learns by their absence from the signs of life."""
 
 
 class Asker(Protocol):
@@ -67,6 +70,7 @@ class Places:
         self._others = 0
         self._alone: WaitingRoom | None = None
         self._leaving: set[asyncio.Task[None]] = set()
+        self._untold: deque[Place] = deque(maxlen=_MOST_UNTOLD)
 
     @property
     def now(self) -> int:
@@ -165,6 +169,8 @@ class Places:
         if self._alone is not None:
             logger.info("the Coordinator is back; it knows of the %d places held here", len(held))
             self._alone = None
+        while self._untold:
+            self._tell(self._untold.popleft())
 
     async def _take(self, request: PlaceRequest, waiting: Waiting | None) -> None:
         if self._leaving and self.connected:  # who has just left must not be in the way of who comes next
@@ -196,7 +202,11 @@ class Places:
         """In the background: whoever is cancelled gives back all the same."""
         if self._alone is not None:
             self._alone.release(place.id, place.unused)
-            return  # the next sign of life tells the Coordinator what is still held
+            self._untold.append(place)
+            return
+        self._tell(place)
+
+    def _tell(self, place: Place) -> None:
         task = asyncio.create_task(self._leave(place))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
@@ -206,6 +216,7 @@ class Places:
             await self._people.leave(place.id, place.unused)
         except CoordinatorAway as error:
             self._go_alone(error)
+            self._untold.append(place)
 
     def _seconds(self) -> float:
         return self._load.wait_seconds or self._settings.turn_seconds
