@@ -62,12 +62,13 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.load = Load(0, 0, 2)
+        self.settings = FAST
         self.store = Store(folder / "store")
         self.queue = JobStore(Database(f"sqlite:///{folder}/jobs.sqlite"), FAST, lambda: self.load)
         self.notes = Notes()
 
     def worker(self, name: str, stages: FakeStages, queue: Any = None) -> Worker:
-        studio = Studio(queue or self.queue, stages, self.store, ConversationSettings(), MediaLimits(), FAST)
+        studio = Studio(queue or self.queue, stages, self.store, ConversationSettings(), MediaLimits(), self.settings)
         return Worker(name, studio, self.notes)
 
     async def until_ended(self, job_id: str) -> Job:
@@ -76,6 +77,12 @@ class House:
                 return job
             await asyncio.sleep(0.01)
         raise AssertionError(job)
+
+    async def settled(self) -> None:
+        """Returns when the workers have deleted what their ended jobs need no more."""
+        async with asyncio.timeout(10):
+            while self.store.list(JOB_PARTS):
+                await asyncio.sleep(0.005)
 
     def emptied(self) -> bool:
         return not any(self.store.list(kind) for kind in (JOB_PARTS, JOB_AUDIO, FILMS))
@@ -105,9 +112,7 @@ async def test_jobs_are_done_in_turn_and_counted(house: House, stages: FakeStage
     jobs = [(await house.queue.create(order(TEXT)))[0] for _ in range(2)]
     async with at_work(house.worker("w1", stages)):
         ended = [await house.until_ended(job.id) for job in jobs]
-        async with asyncio.timeout(2):
-            while house.store.list(JOB_PARTS):
-                await asyncio.sleep(0.005)
+        await house.settled()
     assert [(job.status, job.worker) for job in ended] == [(JobStatus.COMPLETED, "w1")] * 2
     assert ended[0].completed_at <= ended[1].started_at  # type: ignore[operator]
     assert [status for status, _, _ in house.notes.ended] == ["completed"] * 2
@@ -182,11 +187,12 @@ async def test_deleting_stops_a_unit_in_its_midst(house: House) -> None:
         while not stages.stuck:
             await asyncio.sleep(0.005)
         await house.queue.delete("ana", job.id)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             while stages.running:
                 await asyncio.sleep(0.005)
         other, _ = await house.queue.create(order(TEXT))
         assert (await house.until_ended(other.id)).status is JobStatus.COMPLETED
+        await house.settled()
     house.store.delete(FILMS, house.store.list(FILMS)[0])
     assert house.emptied()
 
@@ -202,7 +208,7 @@ async def test_what_a_worker_adds_to_a_deleted_job_goes_too(house: House, stages
 
     late = Late()
     async with at_work(house.worker("w1", late)):
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             while len(late.asked("step")) != 2:
                 await asyncio.sleep(0.005)
         await asyncio.sleep(0.2)
@@ -291,6 +297,7 @@ async def test_the_sweep(house: House, stages: FakeStages, tmp_path: Path) -> No
     done, _ = await house.queue.create(order(TEXT))
     async with at_work(house.worker("w1", stages)):
         await house.until_ended(done.id)
+        await house.settled()
     asked, _ = await house.queue.create(order(None, audio_key="asked"))
     house.store.put(JOB_AUDIO, "asked", wav())
     for kind in (JOB_AUDIO, JOB_PARTS, FILMS):
