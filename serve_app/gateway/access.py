@@ -11,6 +11,7 @@ from serve_app.gateway.authority import AUTHORITY_PATH
 from serve_app.gateway.errors_table import Forbidden, Unauthorised, answer_to
 from serve_app.gateway.identity import Identity
 from serve_app.gateway.keys import KeyRing
+from serve_app.gateway.meter import Meter
 from serve_app.gateway.refusals import refuse_socket
 
 OPEN_PATHS = ("/", "/health", AUTHORITY_PATH)
@@ -29,8 +30,9 @@ class Access:
     accepted, told why and closed, because a browser's script does not see how a handshake was refused.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, origins: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyRing, origins: tuple[str, ...], meter: Meter) -> None:
         self.app = app
+        self.meter = meter
         self.keys = keys
         self.origins = origins
 
@@ -40,6 +42,7 @@ class Access:
                 scope["identity"] = self._admitted(scope)
             except AvatarError as error:
                 answer = answer_to(error, scope.get("request_id", ""))
+                self.meter.refused(answer.code)
                 if scope["type"] == "websocket":
                     await refuse_socket(answer, scope, receive, send)
                 else:

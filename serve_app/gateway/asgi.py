@@ -95,7 +95,7 @@ def create_app(
             allow_headers=["*"],
             expose_headers=[HEADER, "Server-Timing", "Retry-After", "Location", "Content-Disposition", "Content-Range"],
         ),
-        Middleware(Access, keys=settings.key_ring(), origins=settings.cors_origins),
+        Middleware(Access, keys=settings.key_ring(), origins=settings.cors_origins, meter=meter),
     ]
     return Starlette(
         routes=_routes(context),

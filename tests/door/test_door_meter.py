@@ -85,3 +85,11 @@ async def test_hanging_up_is_counted(door: httpx.AsyncClient, notes: Notes, stag
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     assert (notes.failed, notes.places) == (["cancelled"], [1, 0])
+
+
+async def test_strangers_are_counted(stages: DoorStages, store: Store, notes: Notes) -> None:
+    app = create_app(stages, store, GatewaySettings.model_validate({"api_key": "k"}), ConversationSettings(), notes)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as client:
+        await client.get("/v1/avatars")
+        await client.post("/chat", headers={"Origin": "https://evil.example"})
+    assert notes.refusals == ["unauthorised", "forbidden"]
