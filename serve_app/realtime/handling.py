@@ -26,6 +26,7 @@ from serve_app.realtime.given import check_length, input_items, pcm16_of, spoken
 from serve_app.realtime.host import Talk
 from serve_app.realtime.listening import Listening
 from serve_app.realtime.session_object import session_object
+from serve_app.voice_names import our_voice
 
 Handler = Callable[[Any], Awaitable[None]]
 
@@ -70,7 +71,7 @@ class Handling:
         """Whether what is named there exists. Raises InvalidEvent that names the field."""
         check_length(new.instructions or "", self._talk.host.settings, "session.instructions")
         transcription = new.audio.input.transcription
-        voice = None if new.audio.output.voice == "default" else new.audio.output.voice
+        voice = our_voice(new.audio.output.voice)
         for param, choice in (
             ("session.avatar.id", (new.avatar.id, None, None)),
             ("session.audio.output.voice", (None, voice, None)),
@@ -122,9 +123,9 @@ class Handling:
                 given = input_items(fields.input, self._talk.history, self._talk.host.settings)
             check_length(fields.instructions or "", self._talk.host.settings, "response.instructions")
             output = fields.audio.output if fields.audio else None
-            if output is not None and output.voice not in (None, "default"):
+            if output is not None and (voice := our_voice(output.voice)) is not None:
                 try:
-                    await self._talk.choose(None, output.voice, None)
+                    await self._talk.choose(None, voice, None)
                 except AvatarError as error:
                     raise InvalidEvent(error.message, error.code, "response.audio.output.voice") from error
         self._answering.respond(fields, given, self._listening.last_turn)

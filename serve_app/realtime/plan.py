@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from serve_app.realtime.client_events import ResponseFields
 from serve_app.realtime.configuration import Avatar, Configuration
+from serve_app.voice_names import our_voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Plan:
 
     @property
     def voice_id(self) -> str | None:
-        return None if self.voice == "default" else self.voice
+        return our_voice(self.voice)
 
 
 def plan_of(configuration: Configuration, asked: ResponseFields | None = None) -> Plan:

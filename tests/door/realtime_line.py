@@ -7,15 +7,25 @@ import json
 import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from deployments.contracts import Float32
+from deployments.store.store import Store
+from serve_app.conversation import ConversationSettings
+from serve_app.coordinator.contracts import Coordination
+from serve_app.coordinator.settings import CoordinatorSettings
+from serve_app.gateway.asgi import create_app
+from serve_app.gateway.settings import GatewaySettings
+from serve_app.realtime.settings import RealtimeSettings
+from serve_app.stages import Stages
 
 RATE_HZ = 24_000
 Event = dict[str, Any]
@@ -105,6 +115,12 @@ class Line:
                 self._news.clear()
                 await self._news.wait()
 
+    async def heard_out(self) -> None:
+        """Reports that the last response was played to its end."""
+        done = await self.until("response.done")
+        played_ms = round(1000 * done["response"]["avatar"]["media_seconds"])
+        await self.send("avatar.playback", response_id=done["response"]["id"], played_ms=played_ms)
+
     async def end(self, seconds: float = 8) -> tuple[int, str]:
         """How the server closed."""
         async with asyncio.timeout(seconds):
@@ -144,13 +160,15 @@ def _binary(message: bytes) -> Event:
 
 
 @contextlib.asynccontextmanager
-async def line(url: str, session: dict[str, Any] | None = None, **kwargs: Any) -> AsyncIterator[Line]:
+async def line(
+    url: str, session: dict[str, Any] | None = None, greeted: bool = True, **kwargs: Any
+) -> AsyncIterator[Line]:
     """Connected, greeted, and set as `session` says. Hangs up at the end without a word."""
     async with connect(url, max_size=2**24, compression=None, **kwargs) as socket:
         talk = Line(socket)
         listening = asyncio.create_task(talk.listen())
         try:
-            if "session_id" not in url or "resume" in url:
+            if greeted:
                 await talk.until("session.created")
             if session is not None:
                 await talk.send("session.update", session=session)
@@ -160,3 +178,37 @@ async def line(url: str, session: dict[str, Any] | None = None, **kwargs: Any) -
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
             socket.transport.abort()
+
+
+def realtime_app(
+    stages: Stages,
+    folder: Path,
+    realtime: RealtimeSettings | None = None,
+    people: int = 4,
+    gateway: GatewaySettings | None = None,
+    coordination: Coordination | None = None,
+    **coordinator: Any,
+) -> Starlette:
+    """The doors over fakes. Whatever is loud is speech, wherever `loud_ears` is in force."""
+    return create_app(
+        stages,
+        Store(folder / "store"),
+        gateway or GatewaySettings(prepare_idle=False),
+        ConversationSettings(),
+        coordination=coordination,
+        coordinator=CoordinatorSettings(max_people=people, **coordinator),
+        realtime=realtime,
+    )
+
+
+@pytest.fixture
+def loud_ears(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve_app.gateway.realtime_door.load_activity", LoudActivity)
+
+
+VIDEO = {"type": "realtime", "avatar": {"video": True}}
+BINARY = {"type": "realtime", "avatar": {"video": True, "binary": True}}
+WRITTEN = {"type": "realtime", "output_modalities": ["text"]}
+PUSH_TO_TALK = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+QUESTION = loud(1.2) + quiet(0.8)
+"""A turn as the ear hears it: a second of speech, and silence enough to end it."""
