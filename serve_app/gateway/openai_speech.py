@@ -20,9 +20,9 @@ from serve_app.gateway.openai_events import data_event, with_errors
 from serve_app.gateway.openai_fields import ModelName, without_harmless
 from serve_app.gateway.requests import parse, read_json
 from serve_app.gateway.streaming import StreamedAnswer
-from serve_app.gateway.voice_names import DEFAULT_VOICE, our_voice
 from serve_app.media.sound_files import FORMATS
 from serve_app.phrasing import Phraser
+from serve_app.voice_names import DEFAULT_VOICE, our_voice
 
 VOICE_HEADER = "X-Avatar-Voice"
 _HARMLESS: dict[str, tuple[object, ...]] = {"instructions": ("",)}

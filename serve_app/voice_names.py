@@ -5,7 +5,7 @@ OPENAI_VOICES = frozenset(
     ["alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse"]
 )
 """Those voices do not exist here. Programs that name one, as all must, run all the same and hear the language's default
-voice; the header X-Avatar-Voice says so."""
+voice; the header X-Avatar-Voice of /v1/audio/speech says so."""
 
 
 def our_voice(name: str | None) -> str | None:
