@@ -59,8 +59,9 @@ class Outcome:
         return [*tally.stuck, *tally.foreign, *tally.forgotten, *self.orders.wrong]
 
 
-async def drive(url: str, plan: Plan, words: Vocabulary) -> Outcome:
-    """Runs the plan, and waits for the jobs. Raises TimeoutError where a job does not end."""
+async def drive(urls: Sequence[str], plan: Plan, words: Vocabulary) -> Outcome:
+    """Runs the plan against gateways that share one Coordinator, and waits for the jobs. Raises TimeoutError where a
+    job does not end."""
     start = time.perf_counter()
     tally, killed = Tally(), Counter[str]()
     left = iter(range(plan.turns))
@@ -71,9 +72,9 @@ async def drive(url: str, plan: Plan, words: Vocabulary) -> Outcome:
     def chance(name: object) -> random.Random:
         return random.Random(f"{plan.seed} {name}")
 
-    customer = Customer(url, words, chance("jobs"))
+    customer = Customer(urls[0], words, chance("jobs"))
     visitors = [
-        Visitor(url, chance(number), words, tally, more_turns, plan.patience_seconds, plan.echoes)
+        Visitor(urls, chance(number), words, tally, more_turns, plan.patience_seconds, plan.echoes)
         for number in range(plan.people)
     ]
     killer = asyncio.create_task(
@@ -116,7 +117,7 @@ def main() -> None:
     options = parser.parse_args()
     with running_application() as application:
         plan = Plan(**vars(options), process_id=application.process_id, patience_seconds=180, collect_seconds=900)
-        outcome = asyncio.run(drive(application.url, plan, Vocabulary()))
+        outcome = asyncio.run(drive([application.url], plan, Vocabulary()))
     print(json.dumps(figures_of(outcome), indent=2))
     print(write_result("realtime_load", sys.argv, figures_of(outcome)))
     sys.exit(1 if outcome.wrong else 0)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -50,7 +50,7 @@ class Visitor:
 
     def __init__(
         self,
-        url: str,
+        urls: Sequence[str],
         chance: random.Random,
         words: Vocabulary,
         tally: Tally,
@@ -58,8 +58,9 @@ class Visitor:
         patience_seconds: float,
         echoes: bool,
     ) -> None:
-        """`echoes`: the reply repeats the question, so that a completed one must hold the visitor's own word."""
-        self._url, self._chance, self._words, self._tally = url, chance, words, tally
+        """Each connection goes to one of `urls`. `echoes`: the reply repeats the question, so that a completed one must
+        hold the visitor's own word."""
+        self._urls, self._chance, self._words, self._tally = urls, chance, words, tally
         self._more_turns, self._patience, self._echoes = more_turns, patience_seconds, echoes
         self._word = ""
         self._ticket: Ticket | None = None
@@ -85,7 +86,8 @@ class Visitor:
         close = f" {error.close_code}" if isinstance(error, SessionClosed) else ""
         self._tally.troubles[f"{code}{close}"] += 1
         if not isinstance(error, SessionClosed) or not error.resumable:
-            if isinstance(error, NotFound) and self._ticket is not None:
+            # what was answered last may not have been saved yet when a gateway died
+            if isinstance(error, NotFound) and self._ticket is not None and len(self._answered) > 1:
                 self._tally.forgotten.append(f"{self._word}: the session could not be resumed: {error}")
             if not isinstance(error, (Unreachable, TimedOut, AtCapacity, OSError)):
                 self._ticket = None
@@ -94,7 +96,7 @@ class Visitor:
     async def _stay(self) -> None:
         """One connection: a turn, and further ones while chance lets the visitor listen."""
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(AsyncAvatarClient(self._url))
+            client = await stack.enter_async_context(AsyncAvatarClient(self._chance.choice(self._urls)))
             returning = self._ticket is not None
             talking = Talking() if returning else self._talking()
             talk = await stack.enter_async_context(client.realtime(ticket=self._ticket, **talking))

@@ -1,6 +1,7 @@
 """Two hundred turns at once with all that goes wrong, on a local cluster over fake engines: nothing is left behind."""
 
 import asyncio
+import json
 import os
 import sqlite3
 import time
@@ -12,7 +13,7 @@ import pytest
 from ray import serve
 
 from benchmarks.own_words import Vocabulary
-from benchmarks.realtime_load import Outcome, Plan, drive
+from benchmarks.realtime_load import Outcome, Plan, drive, figures_of
 from serve_app.coordinator.contracts import Load
 from tests.fakes.tone_words import tone_of
 from tests.serve.conftest import Cluster
@@ -23,7 +24,7 @@ PLAN = Plan(
     jobs=8,
     seed=1,
     kill=("TTS", "Gateway", "Video", "Coordinator", "LLM", "ASR"),
-    kill_seconds=4.0,
+    kill_seconds=7.0,
     process_id=os.getpid(),
     echoes=True,
     patience_seconds=45,
@@ -32,9 +33,10 @@ PLAN = Plan(
 CHANGES: dict[str, Any] = {
     "import_path": "tests.serve.load_app:build_app",
     "args": {
-        "coordinator": {"max_people": 8, "max_waiting": 16, "grace_seconds": 12, "beat_seconds": 0.5},
+        "coordinator": {"max_people": 8, "max_waiting": 16, "grace_seconds": 60, "beat_seconds": 0.5},
         "jobs": {"poll_seconds": 0.3, "retry_seconds": 0.5, "lease_seconds": 3.0, "beside_people": 8},
     },
+    "Gateway": {"autoscaling_config": {"min_replicas": 2, "max_replicas": 2, "target_ongoing_requests": 32}},
     "LLM": {"max_ongoing_requests": 16, "max_queued_requests": 32},
     "TTS": {"max_ongoing_requests": 16, "max_queued_requests": 32},
     "Video": {"max_ongoing_requests": 16, "max_queued_requests": 64},
@@ -48,13 +50,15 @@ def test_nothing_is_left_behind_and_nobody_hears_another(cluster: Cluster) -> No
     args = config["applications"][0]["args"]
     before = asyncio.run(census())
     files = kept_files(args)
-    outcome = asyncio.run(drive(cluster.url, PLAN, Vocabulary(tone_of)))
+    outcome = asyncio.run(drive([cluster.url], PLAN, Vocabulary(tone_of)))
+    print(json.dumps(figures_of(outcome)))
     cluster.wait_until_healthy()
-    assert outcome.wrong == [], outcome
+    assert outcome.wrong == [], figures_of(outcome)
     check_that_it_was_a_trial(outcome)
     eventually(lambda: asyncio.run(load()), lambda now: (now.answered, now.waiting) == (0, 0))
     eventually(lambda: asyncio.run(busy()), lambda now: now == 0)
     eventually(lambda: asyncio.run(census()), lambda now: grown(before, now) == {})
+    let_grace_pass(args)
     eventually(lambda: rows(args, "sessions"), lambda now: now == 0, seconds=40)
     ordered = set(outcome.orders.ordered) - outcome.orders.deleted
     assert outcome.orders.completed == len(ordered) == rows(args, "jobs")
@@ -64,7 +68,7 @@ def test_nothing_is_left_behind_and_nobody_hears_another(cluster: Cluster) -> No
 def check_that_it_was_a_trial(outcome: Outcome) -> None:
     tally = outcome.tally
     assert sum(tally.fates.values()) >= PLAN.turns and min(tally.fates.values()) > 3, tally.fates
-    assert sum(outcome.killed.values()) >= 5, outcome.killed
+    assert sum(outcome.killed.values()) >= 4, outcome.killed
     assert tally.resumed > 3 and tally.endings["completed"] > 0.5 * sum(tally.endings.values()), tally
 
 
@@ -76,7 +80,11 @@ def eventually(look: Callable[[], Any], good: Callable[[Any], bool], seconds: fl
 
 
 async def census() -> dict[str, int]:
-    found: dict[str, int] = await serve.get_deployment_handle("Gateway", "avatar").census.remote()
+    """Of the gateway that has the most, task by task: each call goes to one of them."""
+    found: dict[str, int] = {}
+    for _ in range(8):
+        one: dict[str, int] = await serve.get_deployment_handle("Gateway", "avatar").census.remote()
+        found |= {name: max(count, found.get(name, 0)) for name, count in one.items()}
     return found
 
 
@@ -96,9 +104,18 @@ async def busy() -> int:
 
 
 def rows(args: dict[str, Any], table: str) -> int:
-    path = args["coordinator"]["database_url"].removeprefix("sqlite:///")
-    with sqlite3.connect(path) as connection:
+    with sqlite3.connect(path_of(args), timeout=10) as connection:
         return int(connection.execute(f"select count(*) from {table}").fetchone()[0])
+
+
+def let_grace_pass(args: dict[str, Any]) -> None:
+    """As if all had left long ago. A session that is held open is noted as such again, and stays."""
+    with sqlite3.connect(path_of(args), timeout=10) as connection:
+        connection.execute("update sessions set seen_at = seen_at - 1000")
+
+
+def path_of(args: dict[str, Any]) -> str:
+    return str(args["coordinator"]["database_url"]).removeprefix("sqlite:///")
 
 
 def kept_files(args: dict[str, Any]) -> set[str]:
