@@ -90,3 +90,16 @@ async def test_another_key_does_not_get_a_session_back(url: str) -> None:
             pass
     async with line(back, additional_headers=bearer(ANA)) as talk:
         assert talk.events[0]["session"]["avatar"]["resumed"]
+
+
+async def test_a_keys_limits_hold_on_the_socket_too(url: str) -> None:
+    async with line(url, additional_headers=bearer(ANA)) as talk:
+        for status in ("completed", "completed", "completed", "failed"):
+            await talk.send("conversation.item.create", item=ITEM)
+            await talk.send("response.create", response={"output_modalities": ["text"]})
+            done = (await talk.until("response.done"))["response"]
+            assert done["status"] == status
+        error = done["status_details"]["error"]
+        assert (error["code"], error["type"]) == ("rate_limited", "rate_limit_error")
+        assert 50 <= error["retry_after_seconds"] <= 60
+        assert talk.closed is None, "the conversation goes on"

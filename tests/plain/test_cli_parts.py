@@ -77,6 +77,16 @@ def test_others_are_served_with_a_key_only(monkeypatch: pytest.MonkeyPatch) -> N
     require_key("0.0.0.0", {})
 
 
+def test_the_command_refuses_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("AVATAR_API_KEY", raising=False)
+    monkeypatch.setattr("serve_app.cli.serve.require_weights", lambda: None)
+    for words, remedy in ((["--host", "0.0.0.0"], "AVATAR_API_KEY=$("), (["--tls-cert", "a.pem"], "go together")):
+        assert command.main(["serve", *words]) == 1
+        assert remedy in capsys.readouterr().err
+
+
 def test_the_users_own_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
