@@ -99,7 +99,8 @@ async def test_a_keys_limits_hold_on_the_socket_too(url: str) -> None:
             await talk.send("response.create", response={"output_modalities": ["text"]})
             done = (await talk.until("response.done"))["response"]
             assert done["status"] == status
-        error = done["status_details"]["error"]
+        assert done["status_details"]["error"]["code"] == "rate_limited"
+        error = talk.of("error")[-1]["error"]
         assert (error["code"], error["type"]) == ("rate_limited", "rate_limit_error")
         assert 50 <= error["retry_after_seconds"] <= 60
         assert talk.closed is None, "the conversation goes on"
