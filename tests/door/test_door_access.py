@@ -214,6 +214,15 @@ def test_the_same_photo_of_two_owners_is_two_avatars(guarded: TestClient, store:
     assert sorted(store.list(RECORDS)) == sorted([ids[BEN], ids[HOUSE]])
 
 
+def test_the_idle_clip_of_a_face_is_its_owners_too(guarded: TestClient, store: Store) -> None:
+    id = upload(guarded, "avatars", ANA, photo()).json()["id"]
+    described = asyncio.run(DoorStages().describe_video())
+    store.put(IDLE_CLIPS, f"{id}.{described.fingerprint}", b"clip")
+    assert guarded.get(f"/v1/avatars/{id}/idle", headers=bearer(ANA)).content == b"clip"
+    for headers, status in ((bearer(BEN), 404), (bearer(HOUSE), 404), ({}, 401)):
+        assert guarded.get(f"/v1/avatars/{id}/idle", headers=headers).status_code == status
+
+
 def test_built_ins_are_everyones(guarded: TestClient) -> None:
     for key in (ANA, BEN):
         listed = guarded.get("/v1/avatars", headers=bearer(key)).json()["avatars"]
