@@ -85,7 +85,10 @@ class Ear:
         for _ in range(round(seconds * HEARING_RATE_HZ / WINDOW_SAMPLES)):
             if not self.speaking:
                 break
-            events += self._heard(np.zeros(WINDOW_SAMPLES, np.float32), 0.0, self._settings.start_ms)
+            silence = np.zeros(WINDOW_SAMPLES, np.float32)
+            if self._guard.active:
+                self._guard.miss(silence)
+            events += self._heard(silence, 0.0, self._settings.start_ms)
         return events
 
     def speech(self) -> Pcm:

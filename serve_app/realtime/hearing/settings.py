@@ -32,8 +32,9 @@ class EchoSettings(_Settings):
         0.8, ge=0, le=5, description="how much later in the answer than reported the echo is looked for"
     )
     search_sound_ms: int = Field(400, ge=100, le=1000, description="how much of the microphone's sound is looked for")
-    likeness: float = Field(
-        0.2, gt=0, lt=1, description="correlation above which the sound is an echo; unrelated speech stays under 0.1"
+    likeness: float = Field(0.22, gt=0, le=1, description="correlation above which the sound is an echo")
+    unlikeness: float = Field(
+        0.15, gt=0, le=1, description="correlation under which it is none; between the two it is listened to again"
     )
     leak_db: float = Field(
         0.0, ge=-30, le=20, description="what stays of an echo is at most so loud, relative to what was subtracted"
@@ -44,7 +45,7 @@ class EchoSettings(_Settings):
     decay_db_per_second: float = Field(
         100.0, gt=0, description="how fast a room's reverberation dies away; 60 dB in 0.6 s is a living room"
     )
-    tail_seconds: float = Field(1.0, ge=0, le=5, description="sound that may still be on its way after playback ended")
+    tail_seconds: float = Field(1.5, ge=0, le=5, description="sound that may still be on its way after playback ended")
     kept_seconds: float = Field(20.0, ge=2, le=120, description="how much of an answer is remembered behind playback")
 
 

@@ -31,9 +31,8 @@ class Inlet:
 class Kept:
     """The last of a stream of samples, by their absolute positions. Appending is cheap."""
 
-    def __init__(self) -> None:
-        self.start = 0
-        self.end = 0
+    def __init__(self, start: int = 0) -> None:
+        self.start = self.end = start
         self._samples = np.zeros(1 << 14, np.float32)
 
     def append(self, samples: Float32) -> None:
