@@ -61,7 +61,7 @@ class Speaking:
 class Media:
     """One fragment: picture, and the sound that follows on the last fragment's.
 
-    The sound runs up to 80 ms ahead of the picture, and ends with it. `filled_seconds` of it are silence that the
+    The sound runs up to 120 ms ahead of the picture, and ends with it. `filled_seconds` of it are silence that the
     speech did not ask for: it had run dry. A turn without a picture has no frames, and no filled silence.
     """
 

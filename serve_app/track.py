@@ -5,9 +5,10 @@ import soxr
 
 from deployments.contracts import FRAMES_PER_SECOND, HEARING_RATE_HZ, Float32, Pcm
 
-SOUND_LEAD_SECONDS = 0.08
+SOUND_LEAD_SECONDS = 0.12
 """How far the sound of a fragment runs ahead of its picture. Resampling and AAC hold back 75 ms; without the lead a
-player could play only what both tracks have, that much less. The picture's own look-ahead pays for it."""
+player could play only what both tracks have, that much less. The picture's own look-ahead pays for it. Chromium begins
+to play once it has 0.2 s of sound: with this lead the first fragment of 5 frames is enough, with 0.08 s it is not."""
 
 
 class Track:

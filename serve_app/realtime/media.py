@@ -14,8 +14,8 @@ from serve_app.media.fragments import FragmentWriter
 OUTPUT_RATE_HZ = 24_000
 USUAL_MEDIA_TYPE = 'video/mp4; codecs="avc1.42C01F,mp4a.40.2"'
 """Until a first frame was seen: baseline profile, a level that covers up to 1280x720 at 25 fps."""
-GAP_FRAMES = 2
-"""The sound of a broken-off response runs up to 80 ms beyond its picture: the next response starts after it."""
+GAP_FRAMES = 3
+"""The sound of a broken-off response runs up to 120 ms beyond its picture: the next response starts after it."""
 _HEADER = struct.Struct(">4sIII")
 _MAGIC = b"AVM1"
 
