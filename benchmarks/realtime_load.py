@@ -96,12 +96,14 @@ async def drive(urls: Sequence[str], plan: Plan, words: Vocabulary) -> Outcome:
 
 def figures_of(outcome: Outcome) -> dict[str, Any]:
     """As JSON."""
-    orders = asdict(outcome.orders) | {"deleted": sorted(outcome.orders.deleted)}
+    tally, orders = outcome.tally, asdict(outcome.orders) | {"deleted": sorted(outcome.orders.deleted)}
     return {
         "seconds": outcome.seconds,
         "killed": dict(outcome.killed),
         "wrong": outcome.wrong,
-        "tally": asdict(outcome.tally),
+        # asdict would count the counters' entries once more
+        **{name: dict(getattr(tally, name)) for name in ("fates", "endings", "troubles")},
+        "resumed": tally.resumed,
         "orders": orders,
     }
 

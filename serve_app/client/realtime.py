@@ -114,9 +114,10 @@ class RealtimeConversation:
         return await self.send("response.create")
 
     async def interrupt(self) -> None:
-        """Stops the answer that is made or played."""
-        await self._stop_playing()
-        await self.send("response.cancel")
+        """Stops what is made and what is played; the conversation keeps what was heard of it."""
+        for position in self.player.stop():
+            await self._tell(position)
+        await self.send("output_audio_buffer.clear")
 
     async def played_out(self) -> None:
         """Returns once all media that came have been played."""
@@ -190,7 +191,7 @@ class RealtimeConversation:
             self._media_came.set()
             await self._truncate(event.response_id)
         elif isinstance(event, SpeechStarted) and self._interrupts():
-            await self._stop_playing()
+            await self._fall_silent()
 
     def _told(self, event_id: str, error: AvatarError | None) -> None:
         told = self._answers.pop(event_id, None)
@@ -205,7 +206,8 @@ class RealtimeConversation:
         detection = self.session.get("audio", {}).get("input", {}).get("turn_detection") or {}
         return bool(detection.get("interrupt_response", True))
 
-    async def _stop_playing(self) -> None:
+    async def _fall_silent(self) -> None:
+        """The server has stopped by itself, and guesses what was heard; here it is known."""
         for position in self.player.stop():
             await self._tell(position)
             self._cut[position.response_id] = position.played_ms

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -69,6 +70,7 @@ async def test_nothing_is_left_behind_and_nobody_hears_another(tmp_path: Path) -
         outcome = await drive([one, other], PLAN, Vocabulary(tone_of))
         assert outcome.wrong == [], figures_of(outcome)
         tally = outcome.tally
+        assert json.loads(json.dumps(figures_of(outcome)))["fates"] == tally.fates
         assert sum(tally.fates.values()) >= PLAN.turns and tally.resumed > 0, figures_of(outcome)
         assert tally.endings["completed"] > 20 and set(tally.troubles) <= {"refusal at_capacity"}, figures_of(outcome)
         async with asyncio.timeout(10):

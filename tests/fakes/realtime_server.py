@@ -89,7 +89,7 @@ class FakeRealtimeServer:
         if event["type"] == "response.create":
             self._answers += 1
             self._answer = asyncio.create_task(self._speak(socket, self._answers))
-        if event["type"] == "response.cancel" and self._answer is not None:
+        if event["type"] == "output_audio_buffer.clear" and self._answer is not None:
             self._answer.cancel()
 
     async def _speak(self, socket: ServerConnection, number: int) -> None:
