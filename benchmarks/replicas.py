@@ -21,7 +21,7 @@ def replicas(process_id: int) -> dict[str, list[int]]:
             command = Path(f"/proc/{child}/cmdline").read_bytes().decode(errors="replace")
         except OSError:
             continue  # it has just ended
-        if name := re.match(r"ray::ServeReplica:[^:]*:(\w+)", command):
+        if name := re.match(r"ray::.*ServeReplica:[^:]*:(\w+)", command):
             found.setdefault(name.group(1), []).append(child)
     return found
 

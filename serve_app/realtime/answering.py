@@ -97,11 +97,13 @@ class Answering:
         self._talk.ear.avatar_plays(None)
 
     def truncate(self, item_id: str, end_ms: int) -> None:
-        """Keeps of an answer what was heard. Raises NotFound and InvalidEvent."""
+        """Keeps of an answer what was heard: the client plays no more of it. Raises NotFound and InvalidEvent."""
         item = self._talk.history.find(item_id)
         if self._current is not None and self._current.active and self._current.telling.item is item:
             self._current.stop("client_cancelled")
         item.cut(end_ms / 1000)
+        for answer in self._answers:
+            answer.silenced = answer.silenced or answer.telling.item is item
         self._truncated(item, end_ms)
 
     def played(self, response_id: str, seconds: float, stalled: bool) -> None:
