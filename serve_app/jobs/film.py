@@ -2,9 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import soxr
@@ -16,6 +18,7 @@ from deployments.contracts import (
     EncodedFrame,
     Float32,
     Message,
+    Pcm,
     ReplyRequest,
     SpeechRequest,
     Step,
@@ -37,6 +40,8 @@ from serve_app.media.whole import whole_mp4
 from serve_app.phrasing import Phraser
 from serve_app.stages import Stages
 from serve_app.turn_report import TurnReport
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +108,19 @@ class Film:
         """The question's words and their language."""
         data = await asyncio.to_thread(self._studio.store.get, JOB_AUDIO, self._job.order.audio_key or "")
         pcm = await asyncio.to_thread(decode_audio, data, self._studio.media)
-        await self._permitted()
-        with self._spent("asr"):
-            transcript = await self._studio.stages.transcribe(Utterance(pcm, self._job.order.language))
+        utterance = Utterance(pcm, self._job.order.language)
+        transcript = await self._unit("asr", lambda: self._studio.stages.transcribe(utterance))
         if not transcript.text.strip():
             raise BadInput("No speech was heard in the audio. Speak closer to the microphone, or send text.")
         return transcript.text, transcript.language
 
     async def _reply(self, words: str, language: str) -> str:
-        await self._permitted()
-        with self._spent("llm"):
-            request = ReplyRequest((Message("user", words),), language)
+        async def whole() -> str:
             async with aclosing(self._studio.stages.reply(request)) as pieces:
-                reply = "".join([piece async for piece in pieces])
+                return "".join([piece async for piece in pieces])
+
+        request = ReplyRequest((Message("user", words),), language)
+        reply = await self._unit("llm", whole)
         if not reply.strip():
             raise EngineFailed("The language model gave no speakable answer. Ask again, or in other words.")
         return reply
@@ -147,12 +152,13 @@ class Film:
             await self._keep(self._silence(), state, final=True)
 
     async def _speak(self, clause: str) -> _Speech:
+        async def whole() -> list[Pcm]:
+            async with aclosing(self._studio.stages.speak(request)) as stream:
+                return [pcm async for pcm in stream]
+
         order = self._job.order
         request = SpeechRequest(clause, self._job.language or "", order.voice_id, seed=order.seed)
-        await self._permitted()
-        with self._spent("tts"):
-            async with aclosing(self._studio.stages.speak(request)) as stream:
-                pieces = [pcm async for pcm in stream]
+        pieces = await self._unit("tts", whole)
         if not pieces:
             return _Speech(self._rate_hz, np.zeros(0, np.int16), np.zeros(0, np.float32))
         self._rate_hz = self._rate_hz or pieces[0].rate_hz
@@ -179,19 +185,15 @@ class Film:
         )
         return after
 
-    async def _show(
-        self, hearing: Float32, state: bytes | None, final: bool
-    ) -> tuple[list[EncodedFrame], bytes]:  # fmt: skip
+    async def _show(self, hearing: Float32, state: bytes | None, final: bool) -> tuple[list[EncodedFrame], bytes]:
         order, size = self._job.order, self._studio.settings.step_frames * SAMPLES_PER_FRAME
         avatar = order.avatar_id or self._studio.conversation.avatar
         frames: list[EncodedFrame] = []
         starts = range(0, max(1, len(hearing)), size)
         for start in starts:
-            await self._permitted()
             last = final and start == starts[-1]
-            with self._spent("video"):
-                step = Step(avatar, hearing[start : start + size], state, last, seed=order.seed)
-                stepped = await self._studio.stages.step(step)
+            step = Step(avatar, hearing[start : start + size], state, last, seed=order.seed)
+            stepped = await self._unit("video", partial(self._studio.stages.step, step))
             state = stepped.state
             frames += stepped.frames
         return frames, state or b""
@@ -229,6 +231,23 @@ class Film:
         return await asyncio.to_thread(self._studio.store.get, JOB_PARTS, key)
 
     # --- the queue -----------------------------------------------------------------------------------------
+
+    async def _unit(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
+        """One piece of work. It begins when nobody wants to be answered and, where somebody does meanwhile, is dropped
+        and begun anew later: the same piece gives the same result."""
+        settings = self._studio.settings
+        while True:
+            await self._permitted()
+            task = asyncio.ensure_future(work())
+            try:
+                with self._spent(name):
+                    while not (await asyncio.wait((task,), timeout=settings.yield_seconds))[0]:
+                        if not await steadily(lambda: self._studio.queue.proceed(self._lease, 0.0), settings):
+                            break
+                if task.done():
+                    return task.result()
+            finally:
+                await withdraw(task)
 
     async def _permitted(self) -> None:
         """Returns when the next unit may run: people go first."""

@@ -23,6 +23,9 @@ class JobSettings(BaseModel):
     patience_seconds: float = Field(
         1.0, ge=0, description="how long one question whether to go on may wait while people are being answered"
     )
+    yield_seconds: float = Field(
+        0.25, gt=0, description="how often a unit of work looks whether somebody wants to be answered, and gives way"
+    )
     lease_seconds: float = Field(
         30.0, gt=0, description="a worker that gives no sign for this long loses its job; it gives one each third of it"
     )
@@ -37,7 +40,7 @@ class JobSettings(BaseModel):
     max_queued: int = Field(100, ge=1, description="jobs that may wait or be worked on; more are answered 503")
     max_script_characters: int = Field(10_000, gt=0, description="longest text of a job; about ten minutes of film")
     step_frames: int = Field(
-        25, ge=5, le=250, multiple_of=5, description="frames asked for in one step, the unit a person waits for at most"
+        10, ge=5, le=250, multiple_of=5, description="frames asked for in one step; a person may have to wait for one"
     )
     phrasing: PhrasingSettings = Field(
         UNHURRIED, description="lengths of a job's clauses; each is kept when it is done"

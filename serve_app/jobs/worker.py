@@ -34,17 +34,30 @@ class Worker:
 
     async def run(self) -> None:
         settings = self._studio.settings
+        ready = False
         while True:
             try:
-                lease = await steadily(lambda: self._studio.queue.lease(self.name), settings)
+                # a job begun while the application starts, or while a stage is down, would use up its attempts
+                ready = ready or await self._ready()
+                lease = await steadily(lambda: self._studio.queue.lease(self.name), settings) if ready else None
                 if lease is not None:
-                    await self._work(lease)
+                    ready = await self._work(lease)
                     continue
             except Exception:
                 logger.exception("the worker of jobs %s goes on after an error", self.name)
             await asyncio.sleep(settings.poll_seconds)
 
-    async def _work(self, lease: Lease) -> None:
+    async def _ready(self) -> bool:
+        """Whether all stages answer."""
+        try:
+            health = await self._studio.stages.health()
+        except Exception as error:
+            logger.info("the worker of jobs %s waits for the stages: %r", self.name, error)
+            return False
+        return all(stage.ok for stage in health.values())
+
+    async def _work(self, lease: Lease) -> bool:
+        """Whether the stages have done their part."""
         job = lease.job
         logger.info("job %s is worked on by %s, attempt %d", job.id, self.name, job.attempts)
         film = asyncio.ensure_future(Film(self._studio, lease).make())
@@ -54,9 +67,10 @@ class Worker:
             if signs.done():
                 await withdraw(film)
                 signs.result()
-            await self._end(lease, film)
+            return await self._end(lease, film)
         except LeaseLost:
             await self._let_go(job)
+            return True
         except asyncio.CancelledError:
             await withdraw(film)
             logger.info("job %s is given back: %s stops", job.id, self.name)
@@ -73,7 +87,7 @@ class Worker:
             await asyncio.sleep(settings.lease_seconds / 3)
             await steadily(lambda: self._studio.queue.proceed(lease, 0.0), settings)
 
-    async def _end(self, lease: Lease, film: "asyncio.Future[Job]") -> None:
+    async def _end(self, lease: Lease, film: "asyncio.Future[Job]") -> bool:
         queue, settings = self._studio.queue, self._studio.settings
         try:
             ended = film.result()
@@ -81,21 +95,26 @@ class Worker:
             raise
         except AvatarError as error:
             if error.status >= 500 or isinstance(error, Cancelled):
-                logger.warning("job %s went wrong: %s", lease.job.id, error.message)
-                code, message = error.code, error.message
-                await steadily(lambda: queue.give_back(lease, code, message), settings)
-                return
+                return await self._gone_wrong(lease, error.code, error.message)
             failed = replace(await self._current(lease), status=JobStatus.FAILED)
             ended = replace(failed, error_code=error.code, error_message=error.message)
         except Exception:
-            logger.exception("job %s went wrong", lease.job.id)
-            await steadily(lambda: queue.give_back(lease, AvatarError.code, _UNEXPECTED), settings)
-            return
+            logger.exception("job %s failed in a way that nobody foresaw", lease.job.id)
+            return await self._gone_wrong(lease, AvatarError.code, _UNEXPECTED)
         await steadily(lambda: queue.finish(lease, ended), settings)
         logger.info("job %s is %s: %.1f s of video, %s", ended.id, ended.status, ended.seconds, ended.durations)
         self._meter.job_ended(ended.status.value, ended.durations.get("total", 0.0), ended.seconds)
         # the film has all that the parts had, and nobody needs the question any more
         await delete_content(self._studio.store, ended.id, (JOB_PARTS, JOB_AUDIO))
+        return True
+
+    async def _gone_wrong(self, lease: Lease, code: str, message: str) -> bool:
+        logger.warning("job %s went wrong: %s", lease.job.id, message)
+        queue, job = self._studio.queue, lease.job
+        await steadily(lambda: queue.give_back(lease, code, message), self._studio.settings)
+        if (after := await steadily(lambda: queue.get(job.order.owner, job.id), self._studio.settings)).ended:
+            self._meter.job_ended(after.status.value, after.durations.get("total", 0.0), after.seconds)
+        return False
 
     async def _current(self, lease: Lease) -> Job:
         """The job with the progress it has made."""

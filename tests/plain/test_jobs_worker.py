@@ -23,13 +23,14 @@ from serve_app.jobs.store import JobStore
 from serve_app.jobs.upkeep import Upkeep
 from serve_app.jobs.worker import Worker
 from serve_app.media.settings import MediaLimits
+from serve_app.stages import StageHealth
 from tests.door.conftest import wav
 from tests.fakes.jobs import Clock, order
 from tests.fakes.stages import FakeStages
 
 TEXT = "Good morning to you, my friend. How are you today? The sun is out and the birds are singing in the trees."
 FAST = JobSettings(
-    poll_seconds=0.01, patience_seconds=0.02, backoff_seconds=0.01, retry_seconds=0.01, lease_seconds=0.3, attempts=2
+    poll_seconds=0.01, patience_seconds=0.02, backoff_seconds=0.01, retry_seconds=0.01, lease_seconds=1.0, attempts=2
 )
 
 
@@ -138,13 +139,54 @@ async def test_people_go_first(house: House, stages: FakeStages) -> None:
         house.load = Load(1, 0, 2)
         await asyncio.sleep(0.1)
         steps = len(stages.asked("step"))
-        await asyncio.sleep(0.5)  # longer than the lease
+        await asyncio.sleep(1.3)  # longer than the lease
         assert len(stages.asked("step")) == steps
         assert await house.queue.lease("w2") is None
         house.load = Load(0, 0, 2)
         ended = await house.until_ended(job.id)
     assert (ended.status, ended.attempts) == (JobStatus.COMPLETED, 1)
     assert ended.durations["people"] > 0.3
+
+
+async def test_a_long_unit_gives_way_to_people_and_is_done_again(house: House) -> None:
+    """Somebody comes while a clause is being spoken: the voice is theirs within a moment."""
+    house.settings = FAST.model_copy(update={"yield_seconds": 0.02})
+    stages = FakeStages(delays={"speak_piece": 3.0})
+    job, _ = await house.queue.create(order("Good morning."))
+    async with at_work(house.worker("w1", stages)):
+        while not stages.running:
+            await asyncio.sleep(0.005)
+        house.load = Load(0, 1, 2)
+        async with asyncio.timeout(3):
+            while stages.running:
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(0.1)
+        assert len(stages.asked("speak")) == 1
+        stages.delays.clear()
+        house.load = Load(0, 0, 2)
+        ended = await house.until_ended(job.id)
+    assert (ended.status, ended.attempts, len(stages.asked("speak"))) == (JobStatus.COMPLETED, 1, 2)
+    assert ended.seconds == pytest.approx(0.92)
+
+
+async def test_no_job_is_begun_before_the_stages_are_there(house: House, stages: FakeStages) -> None:
+    """While the application starts, and after a stage went wrong: else an outage would use up the attempts."""
+    job, _ = await house.queue.create(order("Good morning."))
+    stages.health_report["tts"] = StageHealth(False, "starting")
+    async with at_work(house.worker("w1", stages)):
+        await asyncio.sleep(0.1)
+        assert (await house.queue.get("ana", job.id)).attempts == 0
+        stages.errors["step"] = EngineFailed("The picture engine failed twice.")
+        stages.health_report["tts"] = StageHealth(True)
+        while not stages.asked("step"):
+            await asyncio.sleep(0.001)
+        stages.health_report["video"] = StageHealth(False, "starting")
+        await asyncio.sleep(0.2)
+        waiting = await house.queue.get("ana", job.id)
+        assert (waiting.status, waiting.attempts) == (JobStatus.QUEUED, 1)
+        stages.errors.clear()
+        stages.health_report["video"] = StageHealth(True)
+        assert (await house.until_ended(job.id)).status is JobStatus.COMPLETED
 
 
 class Deaf(FakeStages):
@@ -173,7 +215,8 @@ async def test_a_silent_worker_is_followed_by_another(house: House, stages: Fake
 
 
 async def test_a_slow_unit_is_not_a_silent_worker(house: House, stages: FakeStages) -> None:
-    stages.delays["step"] = 0.5  # longer than the lease
+    stages.delays["step"] = 1.3  # longer than the lease
+    house.settings = FAST.model_copy(update={"step_frames": 50})
     job, _ = await house.queue.create(order("Good morning."))
     async with at_work(house.worker("w1", stages)), at_work(house.worker("w2", FakeStages())):
         ended = await house.until_ended(job.id)
