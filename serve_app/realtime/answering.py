@@ -32,8 +32,8 @@ class Answering:
 
     @property
     def playing_seconds(self) -> float | None:
-        """What is heard of the avatar now, on the clock of all that it ever said; None where it is silent."""
-        positions = (answer.playing_seconds for answer in self._answers)
+        """Where in the newest response that was begun the client is; None where the avatar is silent."""
+        positions = (answer.playing_seconds for answer in reversed(self._answers))
         return next((position for position in positions if position is not None), None)
 
     @property

@@ -59,8 +59,8 @@ def _not_yet(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 class Talk:
     """One session: what was said, how it is set, and the way out. `epoch` counts its connections.
 
-    `next_frame` is where the next response starts on the session's timeline; `responses` counts them. `said_seconds`:
-    all sound that the avatar ever made, the clock by which the ear knows its echo. `expires_at`: Unix seconds.
+    `next_frame` is where the next response starts on the session's timeline; `responses` counts them.
+    `expires_at` in Unix seconds.
     """
 
     id: str
@@ -77,7 +77,6 @@ class Talk:
     history: History = field(default_factory=History)
     next_frame: int = 0
     responses: int = 0
-    said_seconds: float = 0.0
     expires_at: int = 0
     changed: Callable[[], None] = lambda: None
 

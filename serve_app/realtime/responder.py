@@ -68,7 +68,7 @@ class Responder:
             self._released.set()
         self._place: Place | None = None
         self._packing: Film | Sound = Sound()
-        self._said_before = 0.0
+        self._said_seconds = 0.0
         self.ended: asyncio.Event = asyncio.Event()
         self._previous: asyncio.Event | None = previous.ended if previous else None
         self._task = talk.spawn(self.run())
@@ -89,9 +89,9 @@ class Responder:
 
     @property
     def playing_seconds(self) -> float | None:
-        """What the client plays now, on the clock of all that the avatar ever said; None where it plays nothing."""
+        """Where in its media the client is now; None where it plays nothing of it."""
         begun = self.active and self.released and self.playback.started
-        return self._said_before + self.playback.played_seconds if self.outstanding or begun else None
+        return self.playback.played_seconds if self.outstanding or begun else None
 
     def release(self) -> None:
         """The person has finished: what was made so far goes out."""
@@ -216,7 +216,6 @@ class Responder:
         yield Ended(text, language, 0.0, 0.0, watch.values(), watch.now(), end)
 
     async def _begin(self) -> None:
-        self._said_before = self._talk.said_seconds
         if self.plan.picture:
             described = await self._talk.host.stages.describe_video()
             self._packing = Film(described.frame_size, self._talk.next_frame)
@@ -233,8 +232,8 @@ class Responder:
             await self._completed(event)
 
     async def _tell_media(self, media: Media) -> None:
-        self._talk.ear.avatar_said(media.pcm, self._talk.said_seconds)
-        self._talk.said_seconds += media.pcm.seconds
+        self._talk.ear.avatar_said(media.pcm, self._said_seconds)
+        self._said_seconds += media.pcm.seconds
         data = self._packing.pack(media)
         if isinstance(self._packing, Film):
             self._talk.host.media_type = self._packing.media_type

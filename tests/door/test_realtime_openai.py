@@ -74,12 +74,12 @@ async def test_a_spoken_conversation_with_the_servers_turn_detection(tmp_path: P
                         "transcription": {"model": "whisper-1"},
                         "turn_detection": {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 400},
                     },
-                    "output": {"voice": "af_heart", "speed": 1.0},
+                    "output": {"voice": "marin", "speed": 1.0},
                 },
             }
         )
         updated = (await events_until(connection, "session.updated"))[-1]
-        assert updated.session.audio.output.voice == "af_heart"
+        assert updated.session.audio.output.voice == "marin"
         for start in range(0, len(QUESTION), 4800):
             await connection.input_audio_buffer.append(audio=base64.b64encode(QUESTION[start : start + 4800]).decode())
         events = await events_until(connection, "response.done")
