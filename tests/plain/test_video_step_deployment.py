@@ -90,6 +90,7 @@ async def test_says_what_it_makes(video: Video) -> None:
         "lookahead_samples": 800,
         "frames_per_second": 25,
         "default_avatar": "grace_hopper",
+        "fingerprint": "0fa4e",
     }
 
 
