@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from deployments.errors import BadInput
-from serve_app.gateway.keys import ApiKey
+from serve_app.api_key import ApiKey
 
 SECRET_BYTES = 24
 _LIMITS = ("concurrent_turns", "turns_per_minute", "max_uploads")

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 
 from deployments.errors import BadInput
+from serve_app.authority import AUTHORITY_PATH
 from serve_app.cli.addresses import own_names
 from serve_app.cli.certificate import Certificate, given, self_signed
 from serve_app.cli.configuration import DEFAULT_CONFIG, read_config
 from serve_app.cli.server import Server, running
 from serve_app.cli.weights_check import require_weights
-from serve_app.gateway.authority import AUTHORITY_PATH
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

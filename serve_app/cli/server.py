@@ -19,13 +19,13 @@ import httpx
 import yaml
 
 from deployments.errors import AvatarError, BadInput, EngineFailed, TimedOut
+from serve_app.authority import AUTHORITY_VARIABLE
 from serve_app.cli.addresses import EVERY_ADDRESS, is_local, lan_addresses
 from serve_app.cli.certificate import Certificate
 from serve_app.cli.configuration import DEFAULT_CONFIG, configured_certificate, read_config, require_key
 from serve_app.cli.progress import Spinner
 from serve_app.client import AvatarClient
 from serve_app.client.failures import Unreachable
-from serve_app.gateway.authority import AUTHORITY_VARIABLE
 
 READY_SECONDS = 300.0
 STOP_SECONDS = 40.0

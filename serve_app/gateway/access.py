@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deployments.errors import AvatarError
-from serve_app.gateway.authority import AUTHORITY_PATH
+from serve_app.authority import AUTHORITY_PATH
 from serve_app.gateway.errors_table import Forbidden, Unauthorised, answer_to
 from serve_app.gateway.identity import Identity
 from serve_app.gateway.keys import KeyRing

@@ -7,9 +7,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
-AUTHORITY_PATH = "/authority.crt"
-AUTHORITY_VARIABLE = "AVATAR_TLS_AUTHORITY"
-"""Names the PEM file; `avatar serve --tls-self-signed` sets it. It holds no secret."""
+from serve_app.authority import AUTHORITY_PATH, AUTHORITY_VARIABLE
+
 MEDIA_TYPE = "application/x-x509-ca-cert"
 """By which phones offer to install it."""
 

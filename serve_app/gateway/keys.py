@@ -1,49 +1,12 @@
-"""The API keys: who holds which, and what each allows."""
+"""The ring of all API keys: who holds which, and what each allows."""
 
 import hashlib
 import hmac
-from collections import Counter
-from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import SecretStr
 
+from serve_app.api_key import ApiKey, hashed
 from serve_app.gateway.identity import Identity
-
-LEAST_CHARACTERS = 16
-"""A key is guessed against the doors, and one that is given by its hash also against the hash: it has to be long."""
-
-
-class ApiKey(BaseModel):
-    """A key of one program or person, with limits of its own; None is no limit but the house's."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
-        description="whose key it is. Uploads, sessions and jobs belong to this name: a new key of the same name keeps "
-        "them",
-    )
-    key: SecretStr | None = Field(
-        None, min_length=LEAST_CHARACTERS, description="the secret itself: letters, digits, '-', '_'"
-    )
-    sha256: str | None = Field(
-        None,
-        pattern=r"^[0-9a-f]{64}$",
-        description="instead of the secret its SHA-256 in hex, which may stand in a file",
-    )
-    concurrent_turns: int | None = Field(None, ge=1, description="turns at a time: whatever takes a place")
-    turns_per_minute: int | None = Field(None, ge=1, description="turns that may be begun within a minute")
-    max_uploads: int | None = Field(None, ge=0, description="uploaded avatars, and as many voices, kept at a time")
-
-    @model_validator(mode="after")
-    def _one_secret(self) -> Self:
-        if (self.key is None) == (self.sha256 is None):
-            raise ValueError(f"the key {self.name!r} needs either key or sha256")
-        return self
-
-    def digest(self) -> bytes:
-        """SHA-256 of the secret."""
-        return bytes.fromhex(self.sha256) if self.sha256 else _hashed(self.key)
 
 
 class KeyRing:
@@ -53,7 +16,7 @@ class KeyRing:
         self._holders = [(key.digest(), _identity(key)) for key in keys]
         if house is not None and house.get_secret_value():
             # the house's name is that of a server without keys: what was made before there was a key stays its own
-            self._holders.append((_hashed(house), Identity()))
+            self._holders.append((hashed(house), Identity()))
 
     def __len__(self) -> int:
         return len(self._holders)
@@ -68,19 +31,5 @@ class KeyRing:
         return found
 
 
-def check_distinct(house: SecretStr | None, keys: tuple[ApiKey, ...]) -> None:
-    """Raises ValueError for two keys of one name or one secret."""
-    names = Counter(key.name for key in keys)
-    secrets = Counter([key.digest() for key in keys] + ([_hashed(house)] if house is not None else []))
-    if twice := [name for name, count in names.items() if count > 1]:
-        raise ValueError(f"two keys have the name {twice[0]!r}")
-    if any(count > 1 for count in secrets.values()):
-        raise ValueError("two keys have the same secret")
-
-
 def _identity(key: ApiKey) -> Identity:
     return Identity(key.name, key.concurrent_turns, key.turns_per_minute, key.max_uploads)
-
-
-def _hashed(secret: SecretStr | None) -> bytes:
-    return hashlib.sha256((secret.get_secret_value() if secret else "").encode()).digest()

@@ -4,7 +4,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from serve_app.gateway.keys import ApiKey, KeyRing, check_distinct
+from serve_app.api_key import ApiKey, check_distinct
+from serve_app.gateway.keys import KeyRing
 from serve_app.media.settings import MediaLimits
 from serve_app.served_models import ServedModels
 

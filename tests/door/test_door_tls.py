@@ -19,6 +19,7 @@ from starlette.routing import WebSocketRoute
 
 from deployments.errors import BadInput, EngineFailed
 from deployments.store.store import Store
+from serve_app.authority import AUTHORITY_PATH, AUTHORITY_VARIABLE
 from serve_app.cli import certificate as certificates
 from serve_app.cli.certificate import Certificate, given, self_signed
 from serve_app.cli.main import parser
@@ -28,7 +29,6 @@ from serve_app.client import AsyncAvatarClient, AvatarClient
 from serve_app.client.failures import Refused, Unreachable
 from serve_app.conversation import ConversationSettings
 from serve_app.gateway.asgi import create_app
-from serve_app.gateway.authority import AUTHORITY_PATH, AUTHORITY_VARIABLE
 from serve_app.gateway.settings import GatewaySettings
 from tests.door.live import served_in_thread
 from tests.door.test_door_access import HOUSE, KEYS, bearer, dummy
