@@ -135,18 +135,18 @@ class Ear:
         needed = self._settings.interrupt_ms
         cleaned = self._guard.clean(window)
         probability = cleaned.probability
-        if turns.begins(probability, needed) and self._guard.explains(needed):
-            turns.reset()
-            probability = 0.0
+        if turns.begins(probability, needed) and (owed := self._guard.owed_ms(needed)):
+            turns.owe(needed, owed)
+            return self._heard(cleaned.samples, None, needed)
         return self._heard(cleaned.samples, probability, needed)
 
-    def _heard(self, window: Float32, probability: float, needed_ms: int) -> list[EarEvent]:
-        """A window without echo; so much speech begins a turn."""
+    def _heard(self, window: Float32, probability: float | None, needed_ms: int) -> list[EarEvent]:
+        """A window without echo, None where it is not to count; so much speech begins a turn."""
         turns, start_ms = self._turns, self._kept.end // _PER_MS
         self._kept.append(window)
         if turns is None:
             return []
-        events = turns.hear(probability, start_ms, needed_ms)
+        events = [] if probability is None else turns.hear(probability, start_ms, needed_ms)
         now = self._kept.end
         for event in events:
             if isinstance(event, Started):

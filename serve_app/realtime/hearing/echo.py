@@ -62,7 +62,7 @@ class EchoGuard:
         self._filter: EchoFilter | None = None
         self._echo_power = 0.0
         self._leak_db = settings.leak_db
-        self._wondered = False
+        self._doubts = 0
 
     @property
     def active(self) -> bool:
@@ -120,25 +120,31 @@ class EchoGuard:
         self._heard.append(window)
         self._pass()
 
-    def explains(self, needed_ms: int) -> bool:
-        """Whether the last `needed_ms`, which sounded like speech, are the avatar's own. Looks for the echo anew."""
+    def owed_ms(self, needed_ms: int) -> int:
+        """Of the last `needed_ms`, which sounded like speech, how much has to be heard again before it may be a person.
+
+        Looks for the echo anew: 0 where there is none or a person speaks over it; all where it is the avatar; where
+        that is uncertain a part.
+        """
         length = self._settings.search_sound_ms * HEARING_RATE_HZ // 1000
         start = max(self._heard.start, self._heard.end - length)
         origin, found = self._search(start)
         if found.likeness < self._settings.likeness:
-            # In doubt it is listened to once more, with more of the sound.
-            self._wondered = not self._wondered and found.likeness >= self._settings.unlikeness
-            return self._wondered
-        self._wondered = False
+            if self._doubts >= self._settings.doubts or found.likeness < self._settings.unlikeness:
+                self._doubts = 0
+                return 0
+            self._doubts += 1
+            return min(needed_ms, self._settings.doubt_ms)
+        self._doubts = 0
         self._offset = origin + found.position - start
-        return not self._learn_anew(needed_ms)
+        return 0 if self._learn_anew(needed_ms) else needed_ms
 
     def _start(self, position: float) -> None:
         if self._playing is None:
             self._heard = Kept(self._heard.end)
             self._silent_for = 0.0
             self._offset = None
-            self._wondered = False
+            self._doubts = 0
         self._playing = position
 
     def _pass(self) -> None:

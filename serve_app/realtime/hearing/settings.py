@@ -36,6 +36,8 @@ class EchoSettings(_Settings):
     unlikeness: float = Field(
         0.15, gt=0, le=1, description="correlation under which it is none; between the two it is listened to again"
     )
+    doubts: int = Field(2, ge=0, le=10, description="how often it is listened to again before it counts as a person")
+    doubt_ms: int = Field(96, ge=32, le=500, description="how much more speech is waited for each time")
     leak_db: float = Field(
         0.0, ge=-30, le=20, description="what stays of an echo is at most so loud, relative to what was subtracted"
     )

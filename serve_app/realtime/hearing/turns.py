@@ -28,8 +28,12 @@ class TurnTaker:
 
     def begins(self, probability: float, needed_ms: int) -> bool:
         """Whether this window would begin a turn if `needed_ms` of speech are asked for."""
-        more = WINDOW_MS if probability >= self.detection.threshold else 0
-        return not self.speaking and more > 0 and self._voice_ms + more >= needed_ms
+        voiced = probability >= self.detection.threshold
+        return not self.speaking and voiced and _enough(self._voice_ms + WINDOW_MS, needed_ms)
+
+    def owe(self, needed_ms: int, owed_ms: int) -> None:
+        """A turn that would begin now begins only after `owed_ms` more of speech."""
+        self._voice_ms = max(0, needed_ms - owed_ms)
 
     def hear(self, probability: float, start_ms: int, needed_ms: int) -> list[EarEvent]:
         """The next window, which starts at `start_ms`. A turn begins after `needed_ms` of speech."""
@@ -43,7 +47,7 @@ class TurnTaker:
             if self._voice_ms == 0:
                 self._voice_since = start_ms
             self._voice_ms += WINDOW_MS
-            if self._voice_ms >= needed_ms:
+            if _enough(self._voice_ms, needed_ms):
                 return [self._start(start_ms + WINDOW_MS)]
         return []
 
@@ -72,7 +76,7 @@ class TurnTaker:
             return self._length(end_ms)
         # One window that sounds like speech may be a click: it takes several to go on.
         self._voice_ms = self._voice_ms + WINDOW_MS if voiced else 0 if silent else self._voice_ms
-        if self._voice_ms >= self._settings.resume_ms:
+        if _enough(self._voice_ms, self._settings.resume_ms):
             self._silent_since = None
             events: list[EarEvent] = [Resumed(end_ms - self._voice_ms)] if self.paused else []
             self.paused = False
@@ -96,3 +100,8 @@ class TurnTaker:
             self.reset()
             events.append(Stopped(since, end_ms))
         return events
+
+
+def _enough(milliseconds: int, needed_ms: int) -> bool:
+    """To the nearest window."""
+    return milliseconds + WINDOW_MS // 2 > needed_ms
