@@ -29,9 +29,7 @@ class JobSettings(BaseModel):
     lease_seconds: float = Field(
         30.0, gt=0, description="a worker that gives no sign for this long loses its job; it gives one each third of it"
     )
-    attempts: int = Field(
-        3, ge=1, description="times a job is begun or resumed; one that stops its worker this often has failed"
-    )
+    attempts: int = Field(3, ge=1, description="attempts without a further clause done after which a job has failed")
     retry_seconds: float = Field(5.0, ge=0, description="wait before a job that a stage failed is resumed; doubles")
     backoff_seconds: float = Field(
         0.5, gt=0, description="first wait where the queue does not answer, as while the Coordinator restarts; doubles"

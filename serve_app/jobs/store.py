@@ -22,6 +22,8 @@ logger = logging.getLogger("ray.serve")
 _WAITING = (JobStatus.QUEUED.value, JobStatus.IN_PROGRESS.value)
 _LOOK_SECONDS = 0.1
 """How often a worker that lets people go first looks whether they are done."""
+_RENEWED_SHARE = 0.9
+"""A lease is written down anew once less than this share of it is left."""
 
 
 class JobStore:
@@ -103,7 +105,8 @@ class JobStore:
         return await self._run(work)
 
     async def proceed(self, lease: Lease, patience_seconds: float) -> bool:
-        await self._change(lease, self._renewed())
+        if not await self._run(lambda connection: self._renew(connection, lease)):
+            raise _lost()
         deadline = time.monotonic() + patience_seconds
         while self._people_first():
             remaining = deadline - time.monotonic()
@@ -230,6 +233,15 @@ class JobStore:
         }
         taken = connection.execute(update(JOBS).where(unchanged).values(given | self._renewed())).rowcount
         return Lease(self._require(connection, JOBS.c.id == row["id"]), token) if taken else None
+
+    def _renew(self, connection: Connection, lease: Lease) -> bool:
+        """Whether the lease is the current one. It is asked every moment, and so written only now and then."""
+        until = connection.scalar(select(JOBS.c.leased_until).where(*_current(lease)))
+        if until is None:
+            return False
+        if until - self._clock() < _RENEWED_SHARE * self._settings.lease_seconds:
+            connection.execute(update(JOBS).where(*_current(lease)).values(self._renewed()))
+        return True
 
     def _renewed(self) -> dict[str, Any]:
         return {"leased_until": self._clock() + self._settings.lease_seconds}

@@ -112,8 +112,10 @@ class Worker:
         logger.warning("job %s went wrong: %s", lease.job.id, message)
         queue, job = self._studio.queue, lease.job
         await steadily(lambda: queue.give_back(lease, code, message), self._studio.settings)
-        if (after := await steadily(lambda: queue.get(job.order.owner, job.id), self._studio.settings)).ended:
-            self._meter.job_ended(after.status.value, after.durations.get("total", 0.0), after.seconds)
+        with contextlib.suppress(NotFound):  # deleted at this very moment
+            after = await steadily(lambda: queue.get(job.order.owner, job.id), self._studio.settings)
+            if after.ended:
+                self._meter.job_ended(after.status.value, after.durations.get("total", 0.0), after.seconds)
         return False
 
     async def _current(self, lease: Lease) -> Job:
