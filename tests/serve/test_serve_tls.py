@@ -19,6 +19,7 @@ from serve_app.client.failures import Refused, Unreachable
 from tests.door.conftest import photo
 from tests.fakes.ports import free_port
 
+pytestmark = pytest.mark.timeout(400)
 ROOT = Path(__file__).resolve().parents[2]
 ANA, BEN = "ana-0123456789abcdef", "ben-0123456789abcdef"
 
