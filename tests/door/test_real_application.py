@@ -18,6 +18,7 @@ import av
 import cv2
 import httpx
 import numpy as np
+import openai
 import pytest
 import soundfile
 import soxr
@@ -266,3 +267,68 @@ def test_a_voice_is_matched_to_a_sample_and_speaks(url: str) -> None:
     film = client.say("This is a matched voice.", voice=voice.id)
     assert film.report.media_seconds > 1
     client.delete_voice(voice.id)
+
+
+@pytest.fixture
+def program(url: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{url}/v1", api_key="none")
+
+
+@pytest.mark.parametrize("name", ["en-capital", "es-capital", "zh-capital"])
+def test_a_recording_is_written_down_with_times(program: openai.OpenAI, name: str) -> None:
+    asked = question(name)
+    heard = program.audio.transcriptions.create(
+        model="whisper-1",
+        file=("question.wav", asked.sound()),
+        response_format="verbose_json",
+        timestamp_granularities=["word", "segment"],
+    )
+    assert share_understood(asked.text, heard.text) > 0.9
+    assert heard.language == {"en": "english", "es": "spanish", "zh": "chinese"}[asked.language]
+    assert heard.words and heard.segments and 0 <= heard.segments[0].start < heard.segments[-1].end <= heard.duration
+
+
+def test_a_pirate_answers_and_tokens_are_counted(program: openai.OpenAI) -> None:
+    stream = program.chat.completions.create(
+        model="any",
+        messages=[
+            {"role": "system", "content": "You are Captain Barbara, a gruff pirate."},
+            {"role": "user", "content": "Who are you?"},
+        ],
+        temperature=0,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = list(stream)
+    said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert "Barbara" in said
+    usage = chunks[-1].usage
+    assert usage is not None and usage.prompt_tokens > 30 and usage.completion_tokens > 5
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "I am glad that you have come to see me."),
+        ("es", "Me alegro de que hayas venido a verme."),
+        ("zh", "今天下午我们去河边散步。"),
+    ],
+)
+def test_speech_is_heard_back(program: openai.OpenAI, language: str, text: str) -> None:
+    with program.audio.speech.with_streaming_response.create(model="any", voice="alloy", input=text) as answer:
+        chunks = list(answer.iter_bytes(512))
+        assert answer.headers["x-avatar-voice"] not in ("", "alloy", "default")
+    data = b"".join(chunks)
+    assert np.abs(sound_of(data)).max() > 0.1
+    heard = program.audio.transcriptions.create(model="any", file=("speech.mp3", data), language=language)
+    assert share_understood(text, heard.text) > 0.75, heard.text
+
+
+def test_the_idle_clip_is_made_once_and_moves(url: str) -> None:
+    clip = httpx.get(f"{url}/v1/avatars/astronaut/idle", timeout=60)
+    assert clip.status_code == 200 and is_marked_synthetic(clip.content)
+    pictures = pictures_of(clip.content).astype(np.float32)
+    assert len(pictures) / 25 == pytest.approx(7.4)
+    assert np.abs(np.diff(pictures, axis=0)).mean(axis=(1, 2)).max() > 0.3
+    unchanged = httpx.get(f"{url}/v1/avatars/astronaut/idle", headers={"If-None-Match": clip.headers["ETag"]})
+    assert unchanged.status_code == 304
