@@ -29,7 +29,7 @@ _RETRY_SECONDS = 0.25
 def remote_coordination(handle: DeploymentHandle[Any], settings: CoordinatorSettings) -> Coordination:
     """The three desks behind one handle."""
     line = _Line(handle, settings)
-    return Coordination(_RemotePeople(line), _RemoteSessions(line), _RemoteJobs(line))
+    return Coordination(_RemotePeople(line, settings.beat_seconds), _RemoteSessions(line), _RemoteJobs(line))
 
 
 class _Line:
@@ -82,8 +82,9 @@ def _away(reason: str) -> CoordinatorAway:
 class _RemotePeople:
     """Implements `People`. Nothing is tried twice: who is answered must not wait for the Coordinator's restart."""
 
-    def __init__(self, line: _Line) -> None:
+    def __init__(self, line: _Line, beat_seconds: float) -> None:
         self._line = line
+        self._beat_seconds = beat_seconds
 
     async def ask(self, request: PlaceRequest, patience_seconds: float = 0.0, queue: bool = True) -> Standing:
         standing: Standing = await self._line.once(
@@ -95,7 +96,10 @@ class _RemotePeople:
         await self._line.once("people", "leave", place_id, unused)
 
     async def beat(self, gateway_id: str, place_ids: tuple[str, ...], session_ids: tuple[str, ...]) -> Load:
-        load: Load = await self._line.once("people", "beat", gateway_id, place_ids, session_ids)
+        # nobody waits for this one: on a busy machine it may take its time
+        load: Load = await self._line.once(
+            "people", "beat", gateway_id, place_ids, session_ids, patience_seconds=self._beat_seconds
+        )
         return load
 
 

@@ -23,7 +23,7 @@ class CoordinatorSettings(BaseModel):
     busy_seconds: float = Field(10, gt=0, description="how long a write waits for another process's write to the file")
     poll_seconds: float = Field(1, gt=0, description="who waits is told the position at least so often")
     beat_seconds: float = Field(2, gt=0, description="how often a gateway says who it is answering")
-    gateway_silence_seconds: float = Field(15, gt=0, description="a gateway silent for longer loses its places")
+    gateway_silence_seconds: float = Field(10, gt=0, description="a gateway silent for longer loses its places")
     waiting_silence_seconds: float = Field(5, gt=0, description="who waits and does not ask for so long is forgotten")
     answer_seconds: float = Field(2, gt=0, description="the Coordinator counts as away when it is silent for longer")
     restart_seconds: float = Field(30, ge=0, description="how long history and jobs wait for it to come back")

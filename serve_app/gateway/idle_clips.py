@@ -73,7 +73,7 @@ class IdleClips:
 
     async def _make(self, avatar_id: str, key: str, identity: Identity) -> bytes:
         context = self._context
-        async with context.places.place(identity):
+        async with context.places.place(identity, turn=False):
             described = await context.stages.describe_video()
             frames = await self._frames(avatar_id)
             film = await asyncio.to_thread(whole_mp4, frames, None, described.frame_size)

@@ -263,3 +263,28 @@ async def test_a_session_is_held_for_as_long_as_it_is_open(line: Line) -> None:
         await places.beat_once()
     await places.beat_once()
     assert held == [("s1",), ()]
+
+
+async def test_the_periods_are_those_of_the_settings(line: Line) -> None:
+    """Positions are told, and signs of life given, as often as the settings say."""
+    told: list[Standing] = []
+
+    async def waiting(standing: Standing) -> None:
+        told.append(standing)
+
+    async def wait(places: Places) -> None:
+        async with places.place(ANYBODY, waiting):
+            raise AssertionError("there was no place")
+
+    rare = SETTINGS.model_copy(update={"poll_seconds": 30.0, "beat_seconds": 30.0})
+    async with gateway(line).place(ANYBODY):
+        for settings, least, most in ((SETTINGS, 4, 1000), (rare, 1, 2)):
+            places, told[:] = gateway(line, "g2", settings), []
+            async with places.beating():
+                await asyncio.sleep(0.02)
+                task = asyncio.create_task(wait(places))
+                await asyncio.sleep(0.2)
+                assert least <= len(told) <= most
+                assert places.load.waiting == (1 if settings is SETTINGS else 0), "as of the last sign of life"
+                task.cancel()
+                await asyncio.wait((task,))

@@ -1,6 +1,7 @@
 """The Coordinator on a local Ray cluster: it may die, and gateways share what it counts."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
+import ray
 from ray import serve
+from ray.serve.context import _get_global_client
 
 from deployments.contracts import Message
 from deployments.errors import AtCapacity, NotFound
@@ -138,6 +141,30 @@ def test_two_gateways_share_the_places(cluster: Cluster) -> None:
             assert refused.json()["error"]["position"] == 1
             assert int(refused.headers["retry-after"]) >= 1
     assert eventually(lambda: httpx.post(f"{cluster.url}/chat", json={"text": "Hi."}, timeout=60).status_code == 200)
+
+
+def test_a_dead_gateways_places_are_free_again(application: Cluster) -> None:
+    with httpx.stream("POST", f"{application.url}/chat", json=LONG, timeout=60) as answer:
+        parts = answer.iter_raw()
+        next(parts)
+        assert eventually(lambda: health(application)["people"]["answered"] == 1)
+        for name in actors_of("Gateway"):
+            ray.kill(ray.get_actor(name, namespace="serve"))
+        with pytest.raises(httpx.HTTPError):
+            list(parts)
+
+    def free() -> bool:
+        with contextlib.suppress(httpx.HTTPError):  # until there is another gateway
+            return bool(health(application)["people"]["answered"] == 0)
+        return False
+
+    assert eventually(free, seconds=90)
+
+
+def actors_of(deployment: str) -> list[str]:
+    """The names of a deployment's replicas as actors."""
+    (application,) = _get_global_client().get_serve_details()["applications"].values()
+    return [replica["actor_name"] for replica in application["deployments"][deployment]["replicas"]]
 
 
 async def test_its_errors_come_over_the_handle_as_they_are(application: Cluster) -> None:
