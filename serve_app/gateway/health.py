@@ -17,8 +17,13 @@ DOORS = {
     "GET|POST /v1/avatars": "list the avatars; upload a portrait",
     "GET|DELETE /v1/avatars/{id}": "one avatar; delete an upload",
     "GET /v1/avatars/{id}/portrait": "its picture",
+    "GET /v1/avatars/{id}/idle": "a few seconds of it listening, to be looped",
     "GET|POST /v1/voices": "list the voices; upload a sample to be matched",
     "GET|DELETE /v1/voices/{id}": "one voice; delete an upload",
+    "POST /v1/audio/transcriptions": "OpenAI's: audio in, its words out",
+    "POST /v1/audio/speech": "OpenAI's: text in, its sound out while it is made",
+    "POST /v1/chat/completions": "OpenAI's: text in, the reply's text out",
+    "GET /v1/models, /v1/models/{id}": "OpenAI's: what runs here",
     "GET /health": "whether each stage and the coordinator work",
 }
 
