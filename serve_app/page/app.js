@@ -7,26 +7,20 @@ import { Conversation, sessionWishes } from "./conversation.js";
 import { Doors } from "./doors.js";
 import { IdleFace } from "./idle.js";
 import { Latency } from "./latency.js";
-import { Microphone } from "./microphone.js";
 import { Notice } from "./notice.js";
 import { Panels } from "./panels.js";
 import { Player } from "./player.js";
 import { Preferences } from "./preferences.js";
 import { RealtimeSocket } from "./socket.js";
 import { canStream } from "./source.js";
+import { Speech } from "./speech.js";
 import { Transcript } from "./transcript.js";
 import { Uploads } from "./uploads.js";
 import { say, speakLanguage } from "./words.js";
 
-const RELEASE_TAIL_MS = 150;
-const MICROPHONE_KEPT_MS = 90_000;
-
 const element = (id) => document.getElementById(id);
 const preferences = new Preferences();
 const video = canStream();
-let handsFree = false;
-let holding = false;
-let microphoneTimer = 0;
 
 speakLanguage(preferences.language);
 
@@ -36,7 +30,7 @@ const face = new IdleFace({ stage: element("stage"), portrait: element("portrait
 const transcript = new Transcript(element("log"), element("log-empty"));
 const latency = new Latency({ section: element("latency"), total: element("latency-total"), rows: element("latency-rows") });
 const captions = new Captions(element("captions"), { onClause: (text) => conversation.clause(text) });
-const panels = new Panels([
+new Panels([
   { panel: element("choices"), button: element("open-choices") },
   { panel: element("conversation"), button: element("open-transcript") },
 ]);
@@ -68,13 +62,11 @@ const conversation = new Conversation({
   onProblem: (text) => notice.show(text),
 });
 
-const microphone = new Microphone({
-  onAudio: (buffer) => socket.sendAudio(buffer),
+const speech = new Speech({
+  socket, player, conversation, notice, video,
   onLevel: (value) => controls.level(value),
-  onLost: () => {
-    notice.show(say("micAbsent"));
-    listenFreely(false);
-  },
+  onState: state,
+  onRefused: () => element("text").focus({ preventScroll: true }),
 });
 
 const controls = new Controls(
@@ -83,9 +75,9 @@ const controls = new Controls(
     interrupt: element("interrupt"), form: element("say"), text: element("text"),
   },
   {
-    onHold: hold,
-    onRelease: release,
-    onHandsFree: listenFreely,
+    onHold: () => speech.hold(),
+    onRelease: (long) => speech.release(long),
+    onHandsFree: (on) => speech.listenFreely(on),
     onInterrupt: () => conversation.interrupt(),
     onText: (text) => {
       player.unlock();
@@ -134,7 +126,7 @@ async function began(session, { updated = false } = {}) {
   const [width, height] = session.avatar?.frame_size ?? [];
   if (width && height) element("stage").style.setProperty("--shape", `${width} / ${height}`);
   if (updated) return;
-  socket.send({ type: "session.update", session: sessionWishes({ handsFree, video }) });
+  socket.send({ type: "session.update", session: sessionWishes({ handsFree: speech.handsFree, video }) });
   if (!choices.avatar) await choices.load(); // the server was away when the page came
   choose();
   if (!video) notice.show(say("cannotPlay"));
@@ -150,7 +142,7 @@ function state(name = shown.name, values = shown.values) {
   element("state").dataset.state = name;
   element("state-text").textContent = say(name === "line" && !values.seconds ? "lineShort" : name, values);
   element("stage").dataset.state = name;
-  controls.show({ handsFree, answering: conversation.answering, connected });
+  controls.show({ handsFree: speech.handsFree, answering: conversation.answering, connected });
 }
 
 function connection({ name, code, reason, seconds, again }) {
@@ -174,60 +166,6 @@ function connection({ name, code, reason, seconds, again }) {
   } else {
     state(again ? "retrying" : "connecting");
   }
-}
-
-async function openMicrophone() {
-  try {
-    await microphone.start();
-    notice.hide("microphone");
-    return true;
-  } catch (error) {
-    if (!error.reason) throw error;
-    notice.show(say(error.reason), { topic: "microphone" });
-    element("text").focus({ preventScroll: true });
-    return false;
-  }
-}
-
-async function hold() {
-  holding = true;
-  clearTimeout(microphoneTimer);
-  player.unlock();
-  conversation.interrupt();
-  const asked = !microphone.open;
-  if (!(await openMicrophone())) return;
-  if (!holding) {
-    if (asked) notice.show(say("micReady"), { topic: "microphone" });
-    return;
-  }
-  socket.send({ type: "input_audio_buffer.clear" });
-  await microphone.listen("hold");
-  state("listening");
-}
-
-async function release(long) {
-  const spoke = holding && microphone.open;
-  holding = false;
-  microphoneTimer = setTimeout(() => !handsFree && microphone.stop(), MICROPHONE_KEPT_MS);
-  if (!spoke) return;
-  if (long) await new Promise((resolve) => { setTimeout(resolve, RELEASE_TAIL_MS); });
-  await microphone.listen("off");
-  if (long) conversation.answerSpeech();
-  else {
-    socket.send({ type: "input_audio_buffer.clear" });
-    notice.show(say("tooShort"), { topic: "microphone" });
-    state("ready");
-  }
-}
-
-async function listenFreely(on) {
-  player.unlock();
-  handsFree = on && (await openMicrophone());
-  clearTimeout(microphoneTimer);
-  socket.send({ type: "session.update", session: { type: "realtime", audio: { input: sessionWishes({ handsFree, video }).audio.input } } });
-  if (handsFree) await microphone.listen("gate");
-  else microphone.stop();
-  state();
 }
 
 function askForKey() {

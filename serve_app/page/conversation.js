@@ -9,6 +9,7 @@ export class Conversation {
   #seenSeconds = null;
   #timings = null;
   #sawSession = false;
+  #hearing = false;
 
   /** `onState(name, values)`: ready, listening, thinking, speaking, line. `onProblem(text)`: to be told. */
   constructor({ socket, player, captions, transcript, latency, face, onSession, onState, onProblem }) {
@@ -103,16 +104,19 @@ export class Conversation {
       else if (this.#sawSession) this.transcript.divide(say("newConversation"));
       this.#sawSession = true;
       this.#response = null;
+      this.#hearing = false;
       this.onSession(session);
       if (!this.player.active) this.onState("ready");
     },
     "session.updated": ({ session }) => this.onSession(session, { updated: true }),
     "input_audio_buffer.speech_started": () => {
+      this.#hearing = true;
       this.#stopPlaying();
       this.#spokeUntil = null;
       this.onState("listening");
     },
     "input_audio_buffer.speech_stopped": () => {
+      this.#hearing = false;
       this.#spokeUntil = performance.now();
       this.onState("thinking");
     },
@@ -138,6 +142,10 @@ export class Conversation {
     },
     "response.output_audio_transcript.delta": ({ delta, start_ms: start, response_id: id }) => {
       if (this.#response?.id === id) this.captions.add(delta, start ?? 0);
+    },
+    "response.output_audio_transcript.done": ({ item_id: id, transcript }) => {
+      // Of an answer that was cut off, what was heard of it. One that still plays fills its entry as it is spoken.
+      if (this.player.itemId !== id && this.transcript.has(id)) this.transcript.set(id, "assistant", transcript);
     },
     "response.output_text.delta": ({ item_id: id, delta }) => this.transcript.add(id, "assistant", delta),
     "response.output_video.done": ({ response_id: id }) => this.player.finish(id),
@@ -170,7 +178,7 @@ export class Conversation {
     if (response.status === "failed") this.onProblem(response.status_details?.error?.message ?? say("c1011"));
     this.#timings = response.avatar?.timings ?? null;
     this.#tellLatency();
-    if (!this.player.active) this.onState("ready");
+    if (!this.player.active && !this.#hearing) this.onState("ready");
   }
 
   /** Once both are known: a short answer is complete before its first picture is on the screen. */
