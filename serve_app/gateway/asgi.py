@@ -33,6 +33,7 @@ from serve_app.gateway.health import HealthDoor
 from serve_app.gateway.idle import idle_routes
 from serve_app.gateway.idle_clips import IdleClips, prepared
 from serve_app.gateway.ids import HEADER, RequestIds
+from serve_app.gateway.job_workers import working
 from serve_app.gateway.meter import Meter, Uncounted
 from serve_app.gateway.openai_routes import openai_routes
 from serve_app.gateway.page import page_routes
@@ -41,7 +42,6 @@ from serve_app.gateway.settings import GatewaySettings
 from serve_app.gateway.transcribe import TranscribeDoor
 from serve_app.gateway.videos import video_routes
 from serve_app.gateway.voices import VoicesDoor
-from serve_app.jobs.running import working
 from serve_app.jobs.settings import JobSettings
 from serve_app.realtime.settings import RealtimeSettings
 from serve_app.stages import Stages

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from serve_app.events import Ended
+from serve_app.jobs.meter import JobMeter
 
 
-class Meter(Protocol):
+class Meter(JobMeter, Protocol):
     """All times in seconds."""
 
     def at_work(self, places: int) -> None:
@@ -25,14 +26,6 @@ class Meter(Protocol):
 
     def refused(self, code: str) -> None:
         """A request was answered with an error."""
-        ...
-
-    def jobs(self, counts: Mapping[str, int]) -> None:
-        """So many jobs are in each state, over all gateways."""
-        ...
-
-    def job_ended(self, status: str, worked_seconds: float, media_seconds: float) -> None:
-        """A job of this gateway's has ended, after so much work, with so much video."""
         ...
 
 

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from serve_app.gateway.errors_table import answer_to, request_id_of
+from serve_app.withdrawal import withdraw
 
 logger = logging.getLogger("ray.serve")
 T = TypeVar("T")
@@ -37,14 +38,6 @@ async def hang_up(receive: Receive) -> None:
     """Returns when the client is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def withdraw(task: asyncio.Future[Any]) -> None:
-    """Cancels a task and waits until it has really ended. What it ended with is its owner's affair."""
-    task.cancel()
-    await asyncio.wait((task,))
-    if not task.cancelled():
-        task.exception()  # retrieved, or asyncio would log it as forgotten
 
 
 class StreamedAnswer(Response):

@@ -28,7 +28,6 @@ from deployments.errors import BadInput, EngineFailed
 from deployments.llm.language import language_of
 from deployments.store.store import FILMS, JOB_AUDIO, JOB_PARTS, Store
 from serve_app.conversation import ConversationSettings
-from serve_app.gateway.streaming import withdraw
 from serve_app.jobs.content import film_key, part_key
 from serve_app.jobs.contracts import Job, JobQueue, JobStatus, Lease
 from serve_app.jobs.parts import Part, Samples, joined, pack, to_samples, unpack
@@ -40,6 +39,7 @@ from serve_app.media.whole import whole_mp4
 from serve_app.phrasing import Phraser
 from serve_app.stages import Stages
 from serve_app.turn_report import TurnReport
+from serve_app.withdrawal import withdraw
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ import time
 
 from deployments.errors import AvatarError
 from deployments.store.store import JOB_AUDIO, Store
-from serve_app.gateway.meter import Meter
 from serve_app.jobs.callbacks import Caller, secret_of
 from serve_app.jobs.content import KINDS, delete_blob, delete_content
 from serve_app.jobs.contracts import JobQueue
+from serve_app.jobs.meter import JobMeter
 from serve_app.jobs.settings import JobSettings
 from serve_app.stages import Stages
 
@@ -21,7 +21,7 @@ _COUNT_SECONDS = 15.0
 class Upkeep:
     """Each gateway has one; they do not get in each other's way."""
 
-    def __init__(self, queue: JobQueue, store: Store, stages: Stages, settings: JobSettings, meter: Meter) -> None:
+    def __init__(self, queue: JobQueue, store: Store, stages: Stages, settings: JobSettings, meter: JobMeter) -> None:
         """Raises ValueError for a secret that cannot be read."""
         self._queue, self._store, self._stages = queue, store, stages
         self._settings, self._meter = settings, meter

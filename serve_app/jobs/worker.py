@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from deployments.errors import AvatarError, Cancelled, NotFound
 from deployments.store.store import JOB_AUDIO, JOB_PARTS
-from serve_app.gateway.meter import Meter
-from serve_app.gateway.streaming import withdraw
 from serve_app.jobs.content import delete_content
 from serve_app.jobs.contracts import Job, JobStatus, Lease
 from serve_app.jobs.film import Film, Studio
+from serve_app.jobs.meter import JobMeter
 from serve_app.jobs.steady import LeaseLost, steadily
+from serve_app.withdrawal import withdraw
 
 logger = logging.getLogger("ray.serve")
 
@@ -28,7 +28,7 @@ class Worker:
     A job's own fault (a bad text, a voice that was deleted) fails it at once; a fault of the house is tried again.
     """
 
-    def __init__(self, name: str, studio: Studio, meter: Meter) -> None:
+    def __init__(self, name: str, studio: Studio, meter: JobMeter) -> None:
         self.name = name
         self._studio, self._meter = studio, meter
 
