@@ -142,7 +142,8 @@ class JobQueue(Protocol):
         ...
 
     async def expire(self) -> tuple[str, ...]:
-        """Forgets the jobs whose retention is over. Their ids; what was stored for them is the caller's to delete."""
+        """Forgets the ended jobs whose retention is over; those that have waited for as long have failed. The ids of
+        the former; what was stored for them is the caller's to delete."""
         ...
 
     async def inventory(self) -> Inventory: ...

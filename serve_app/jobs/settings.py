@@ -43,7 +43,11 @@ class JobSettings(BaseModel):
     phrasing: PhrasingSettings = Field(
         UNHURRIED, description="lengths of a job's clauses; each is kept when it is done"
     )
-    retention_hours: float = Field(24.0, gt=0, description="an ended job and its film are deleted after this time")
+    retention_hours: float = Field(
+        24.0,
+        gt=0,
+        description="an ended job and its film are deleted after this time; one that has waited for it has failed",
+    )
     sweep_seconds: float = Field(600.0, gt=0, description="how often expired jobs and leftovers are looked for")
     callback_secret: SecretStr | None = Field(
         None, description="signs completion callbacks, 'whsec_' and base64; AVATAR_WEBHOOK_SECRET where it is not set"

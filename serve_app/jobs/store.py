@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from deployments.errors import AtCapacity, Cancelled, EngineFailed, InvalidField, NotFound
+from deployments.errors import AtCapacity, Cancelled, EngineFailed, InvalidField, NotFound, TimedOut
 from serve_app.coordinator.contracts import Load
 from serve_app.coordinator.database import Database
 from serve_app.jobs.contracts import Callback, Inventory, Job, JobStatus, Lease, NewJob
@@ -146,6 +146,12 @@ class JobStore:
 
     async def expire(self) -> tuple[str, ...]:
         def work(connection: Connection) -> tuple[str, ...]:
+            stale = self._clock() - 3600 * self._settings.retention_hours
+            waits = (JOBS.c.status == JobStatus.QUEUED.value) & (JOBS.c.created_at <= stale)
+            # an uploaded question may not be kept for ever because nobody works
+            for row in connection.execute(select(JOBS).where(waits)).mappings().all():
+                values = self._failure(row, "Nobody had time for the video. Order it again.", TimedOut.code)
+                connection.execute(update(JOBS).where(JOBS.c.id == row["id"]).values(values))
             over = JOBS.c.expires_at <= self._clock()
             ids = tuple(connection.scalars(select(JOBS.c.id).where(over)))
             connection.execute(delete(JOBS).where(JOBS.c.id.in_(ids)))

@@ -213,9 +213,10 @@ async def test_a_full_queue_says_so(queue: JobStore) -> None:
 
 async def test_what_has_ended_expires(queue: JobStore, clock: Clock) -> None:
     job, _ = await queue.create(order())
-    waiting, _ = await queue.create(order())
     await queue.finish(lease := await leased(queue), done(lease.job))
-    clock.now += 3599
+    clock.now += 1800
+    waiting, _ = await queue.create(order())
+    clock.now += 1799
     assert await queue.expire() == ()
     clock.now += 1
     with pytest.raises(NotFound):
@@ -223,6 +224,19 @@ async def test_what_has_ended_expires(queue: JobStore, clock: Clock) -> None:
     assert (await queue.list("ana", 9, None, True))[0] == [await queue.get("ana", waiting.id)]
     assert await queue.expire() == (job.id,)
     assert (await queue.inventory()).job_ids == {waiting.id}
+
+
+async def test_a_question_is_not_kept_for_ever_because_nobody_works(queue: JobStore, clock: Clock) -> None:
+    job, _ = await queue.create(order(None, audio_key="q"))
+    clock.now += 3599
+    await queue.expire()
+    assert (await queue.inventory()).audio_keys == {"q"}
+    clock.now += 1
+    assert await queue.expire() == ()
+    failed = await queue.get("ana", job.id)
+    assert (failed.status, failed.error_code) == (JobStatus.FAILED, "timed_out")
+    assert (await queue.inventory()).audio_keys == set()
+    assert await queue.lease("w1") is None
 
 
 async def test_the_inventory(queue: JobStore) -> None:

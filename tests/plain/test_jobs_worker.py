@@ -354,7 +354,10 @@ async def test_the_sweep(house: House, stages: FakeStages, tmp_path: Path) -> No
     assert house.store.list(FILMS) == []
     with pytest.raises(NotFound):
         await house.queue.get("ana", done.id)
-    assert (await house.queue.get("ana", asked.id)).id == asked.id
+    # nobody has worked on the question for as long
+    assert (await house.queue.get("ana", asked.id)).status is JobStatus.FAILED
+    assert await upkeep.sweep() == 1
+    assert house.emptied()
 
 
 async def test_the_upkeep_counts(house: House, stages: FakeStages) -> None:
