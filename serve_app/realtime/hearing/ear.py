@@ -51,6 +51,8 @@ class Ear:
             self._pending = np.concatenate([self._pending, self._inlet.end()])
             self._inlet = Inlet(rate_hz)
         if detection is None:
+            if self._turns is not None:
+                self._kept.forget(self._kept.end)
             self._turns = None
         elif self._turns is None:
             self._turns = TurnTaker(self._settings, detection)

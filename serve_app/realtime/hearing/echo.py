@@ -25,6 +25,8 @@ _LEAK_DECAY_DB = 0.15
 """A window (32 ms): 10 dB in two seconds."""
 _LEAK_MARGIN_DB = 3.0
 _PASSES = 2
+_SILENT_SHARE = 0.02
+_LEAST_SEARCHED_SAMPLES = 6 * WINDOW_SAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,15 @@ class EchoGuard:
         Looks for the echo anew: 0 where there is none or a person speaks over it; all where it is the avatar; where
         that is uncertain a part.
         """
+        if self._playing is None:
+            return 0
         length = self._settings.search_sound_ms * HEARING_RATE_HZ // 1000
-        start = max(self._heard.start, self._heard.end - length)
-        origin, found = self._search(start)
-        if found.likeness < self._settings.likeness:
-            if self._doubts >= self._settings.doubts or found.likeness < self._settings.unlikeness:
+        start = self._sounds_since(max(self._heard.start, self._heard.end - length))
+        origin, found = self._search(start, round(self._playing))
+        # In less sound chance finds more likeness.
+        likeness = found.likeness * ((self._heard.end - start) / length) ** 0.5
+        if likeness < self._settings.likeness:
+            if self._doubts >= self._settings.doubts or likeness < self._settings.unlikeness:
                 self._doubts = 0
                 return 0
             self._doubts += 1
@@ -149,7 +155,8 @@ class EchoGuard:
 
     def _pass(self) -> None:
         """A window's time goes by."""
-        assert self._playing is not None
+        if self._playing is None:
+            return
         self._playing += WINDOW_SAMPLES
         seconds = WINDOW_SAMPLES / HEARING_RATE_HZ
         if self._silent_for > 0 or self._playing > self._said.end:
@@ -163,12 +170,20 @@ class EchoGuard:
         if self._silent_for > self._settings.tail_seconds:
             self._playing = None
 
-    def _search(self, start: int) -> tuple[int, Found]:
+    def _sounds_since(self, start: int) -> int:
+        """Where, after `start`, it is silent no longer: after a stall the silence is not in what was said."""
+        windows = self._heard.between(start, self._heard.end)
+        windows = windows[: len(windows) // WINDOW_SAMPLES * WINDOW_SAMPLES].reshape(-1, WINDOW_SAMPLES)
+        powers = np.mean(windows * windows, axis=1)
+        loud = np.flatnonzero(powers > _SILENT_SHARE * powers.max(initial=0.0))
+        latest = self._heard.end - _LEAST_SEARCHED_SAMPLES
+        return max(start, min(start + (int(loud[0]) * WINDOW_SAMPLES if len(loud) else 0), latest))
+
+    def _search(self, start: int, playing: int) -> tuple[int, Found]:
         """Looks for what was heard since `start` around where playback was; where the search began, and its find."""
-        assert self._playing is not None
-        then = round(self._playing) - (self._heard.end - start)
-        origin = then - round(self._settings.search_back_seconds * HEARING_RATE_HZ)
-        end = round(self._playing) + round(self._settings.search_ahead_seconds * HEARING_RATE_HZ)
+        back = round(self._settings.search_back_seconds * HEARING_RATE_HZ)
+        origin = playing - (self._heard.end - start) - back
+        end = playing + round(self._settings.search_ahead_seconds * HEARING_RATE_HZ)
         return origin, search(self._heard.between(start, self._heard.end), self._known(origin, end))
 
     def _known(self, start: int, end: int) -> Float32:
