@@ -25,7 +25,7 @@ _LEAK_DECAY_DB = 0.15
 """A window (32 ms): 10 dB in two seconds."""
 _LEAK_MARGIN_DB = 3.0
 _PASSES = 2
-_SILENT_SHARE = 0.02
+_SILENT_SHARE = 0.06
 _LEAST_SEARCHED_SAMPLES = 6 * WINDOW_SAMPLES
 
 
@@ -143,7 +143,7 @@ class EchoGuard:
             return min(needed_ms, self._settings.doubt_ms)
         self._doubts = 0
         self._offset = origin + found.position - start
-        return 0 if self._learn_anew(needed_ms) else needed_ms
+        return 0 if self._learn_anew(start, needed_ms) else needed_ms
 
     def _start(self, position: float) -> None:
         if self._playing is None:
@@ -200,17 +200,14 @@ class EchoGuard:
         start = at + self._offset + _LEAD_SAMPLES
         return self._known(start, start + WINDOW_SAMPLES)
 
-    def _learn_anew(self, needed_ms: int) -> bool:
-        """The filter from what was heard lately; whether a person is heard in the last `needed_ms` all the same.
+    def _learn_anew(self, start: int, needed_ms: int) -> bool:
+        """The filter from what was heard; whether a person is heard in the last `needed_ms` all the same.
 
-        Before the last moments playback may have been elsewhere, or the person silent: what explains more is kept.
+        Before `start` playback may have stood still, which teaches that there is no echo: what explains more is kept.
         """
         all_windows = (self._heard.end - self._heard.start) // WINDOW_SAMPLES
         last = max(1, needed_ms // WINDOW_MS)
-        found = [
-            self._learn(windows, last)
-            for windows in {all_windows, min(all_windows, self._settings.search_sound_ms // WINDOW_MS)}
-        ]
+        found = [self._learn(windows, last) for windows in {all_windows, (self._heard.end - start) // WINDOW_SAMPLES}]
         best = min(found, key=lambda one: one.left_power)
         self._filter, self._echo_power, self._leak_db = best.filter, best.echo_power, best.leak_db
         return best.person
