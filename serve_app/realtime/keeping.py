@@ -62,14 +62,15 @@ class Keeper:
 
     async def last(self, goodbye: bool) -> None:
         """The connection is over: what was not saved yet is, or all is forgotten where the client said goodbye."""
+        settings = self._talk.host.settings
         try:
-            async with asyncio.timeout(self._talk.host.settings.farewell_seconds):
+            async with asyncio.timeout(settings.farewell_seconds if goodbye else settings.last_save_seconds):
                 if goodbye:
                     await self._talk.host.sessions.drop(self._talk.id)
                 else:
                     await self._talk.host.sessions.save(snapshot_of(self._talk))
         except (AvatarError, TimeoutError) as error:
-            logger.warning("session %s could not be saved for the last time: %s", self._talk.id, error)
+            logger.warning("session %s could not be saved for the last time: %r", self._talk.id, error)
 
     async def _save(self) -> None:
         if not await self._talk.host.sessions.save(snapshot_of(self._talk)):

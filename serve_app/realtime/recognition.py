@@ -14,10 +14,10 @@ class Recognition:
     def __init__(self, talk: Talk, pcm: Pcm) -> None:
         self.seconds = pcm.seconds
         self._talk = talk
-        self._utterance = Utterance(pcm, talk.heard_language)
         self._done = asyncio.Event()
         self._outcome: Transcript | AvatarError | None = None
-        self._task = talk.spawn(self._run())
+        # the sound is the task's alone: who remembers the words does not keep it
+        self._task = talk.spawn(self._run(Utterance(pcm, talk.heard_language)))
 
     async def transcript(self) -> Transcript:
         """May be awaited by many. Raises AvatarError."""
@@ -29,9 +29,9 @@ class Recognition:
     def withdraw(self) -> None:
         self._task.cancel()
 
-    async def _run(self) -> None:
+    async def _run(self, utterance: Utterance) -> None:
         try:
-            self._outcome = await self._talk.host.stages.transcribe(self._utterance)
+            self._outcome = await self._talk.host.stages.transcribe(utterance)
         except AvatarError as error:
             self._outcome = error
         finally:

@@ -35,4 +35,7 @@ class RealtimeSettings(BaseModel):
     max_text_characters: int = Field(4000, gt=0, description="longest text of an item or of instructions")
     max_item_audio_seconds: float = Field(60, gt=0, description="longest sound in an item that a client creates")
     save_retry_seconds: float = Field(1, gt=0, description="between attempts to save a session")
-    farewell_seconds: float = Field(2, ge=0, description="time for the last save and the closing words")
+    farewell_seconds: float = Field(2, ge=0, description="time for the closing words, and to forget a session")
+    last_save_seconds: float = Field(
+        20, ge=0, description="how long a session whose line broke is tried to be saved, as while the Coordinator restarts"
+    )

@@ -32,11 +32,12 @@ __all__ = ["loud_ears"]
 
 
 class UncertainSessions:
-    """Fails as often as `failures` says, then keeps what it is given; `slow` seconds a save."""
+    """Fails as often as `failures` says, then keeps what it is given; `slow` seconds a verb."""
 
     def __init__(self, failures: int = 0, slow: float = 0.0) -> None:
         self.failures, self.slow = failures, slow
         self.saved: list[SessionSnapshot] = []
+        self.dropped: list[str] = []
         self.asked = 0
 
     async def save(self, snapshot: SessionSnapshot) -> bool:
@@ -51,7 +52,9 @@ class UncertainSessions:
     async def resume(self, session_id: str, token: str, owner: str) -> SessionSnapshot:
         raise NotImplementedError
 
-    async def drop(self, session_id: str) -> None: ...
+    async def drop(self, session_id: str) -> None:
+        await asyncio.sleep(self.slow)
+        self.dropped.append(session_id)
 
 
 def with_sessions(sessions: UncertainSessions) -> Coordination:
@@ -140,6 +143,18 @@ async def test_save_retry_seconds(tmp_path: Path, retry: float) -> None:
 async def test_farewell_seconds(tmp_path: Path, patience: float) -> None:
     sessions = UncertainSessions(slow=0.5)
     settings = RealtimeSettings(farewell_seconds=patience)
+    app = realtime_app(FakeStages(), tmp_path, settings, coordination=with_sessions(sessions))
+    async with served(app) as url:
+        async with line(url, PUSH_TO_TALK) as talk:
+            await talk.socket.close(1000)
+        await asyncio.sleep(0.8)
+        assert bool(sessions.dropped) == (patience > 1)
+
+
+@pytest.mark.parametrize("patience", [0.1, 5.0])
+async def test_last_save_seconds(tmp_path: Path, patience: float) -> None:
+    sessions = UncertainSessions(slow=0.5)
+    settings = RealtimeSettings(last_save_seconds=patience)
     app = realtime_app(FakeStages(), tmp_path, settings, coordination=with_sessions(sessions))
     async with served(app) as url:
         async with line(url, PUSH_TO_TALK):
