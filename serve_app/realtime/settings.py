@@ -37,5 +37,7 @@ class RealtimeSettings(BaseModel):
     save_retry_seconds: float = Field(1, gt=0, description="between attempts to save a session")
     farewell_seconds: float = Field(2, ge=0, description="time for the closing words, and to forget a session")
     last_save_seconds: float = Field(
-        20, ge=0, description="how long a session whose line broke is tried to be saved, as while the Coordinator restarts"
+        20,
+        ge=0,
+        description="how long a session whose line broke is tried to be saved, as while the Coordinator restarts",
     )
