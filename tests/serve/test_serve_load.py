@@ -34,7 +34,13 @@ CHANGES: dict[str, Any] = {
     "import_path": "tests.serve.load_app:build_app",
     "args": {
         "coordinator": {"max_people": 8, "max_waiting": 16, "grace_seconds": 30, "beat_seconds": 0.5},
-        "jobs": {"poll_seconds": 0.3, "retry_seconds": 0.5, "lease_seconds": 3.0, "beside_people": 8},
+        "jobs": {
+            "poll_seconds": 0.3,
+            "retry_seconds": 0.5,
+            "lease_seconds": 3.0,
+            "beside_people": 8,
+            "sweep_seconds": 5,
+        },
     },
     "Gateway": {"autoscaling_config": {"min_replicas": 2, "max_replicas": 2, "target_ongoing_requests": 32}},
     "LLM": {"max_ongoing_requests": 16, "max_queued_requests": 32},
