@@ -25,7 +25,10 @@ class Application:
 def running_application(
     config: str = "serve_config.yaml", port: int = 8000, limit_seconds: float = 300
 ) -> Iterator[Application]:
-    """Starts `avatar serve` and stops it again. Raises RuntimeError when it is not healthy within the limit."""
+    """Starts `avatar serve` and stops it again. Raises RuntimeError when it is not healthy within the limit, or when
+    something answers there already: that would be measured in its place."""
+    if _healthy(f"http://127.0.0.1:{port}"):
+        raise RuntimeError(f"an application is running at port {port} already; stop it first")
     start = time.perf_counter()
     command = [sys.executable, "-m", "serve_app.cli.main", "serve", "--config", config, "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)

@@ -35,4 +35,4 @@ def desks_on(
 
 def desks_in_memory(settings: CoordinatorSettings, jobs: JobSettings) -> Coordination:
     """Nothing of it outlives the process; the database that the settings name is not touched."""
-    return desks_on(Database("sqlite://"), settings, jobs)
+    return desks_on(Database("sqlite://"), settings.model_copy(update={"settle_seconds": 0.0}), jobs)

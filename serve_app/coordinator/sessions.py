@@ -1,5 +1,6 @@
 """Conversations that can be resumed: the last snapshot of each, until its grace period is over."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -34,7 +35,9 @@ _SWEEP_SECONDS = 20.0
 class SessionStore:
     """Implements `Sessions`. `clock` is wall time in Unix seconds, as what is stored outlives the process.
 
-    The token is stored as its hash. A session lives for `grace_seconds` after it was last saved or held open.
+    The token is stored as its hash. A session lives for `grace_seconds` after it was last saved or held open. For
+    `settle_seconds` after a start nothing is resumed: what gateways could not save meanwhile has to come first, as a
+    resumed session refuses what its older connection saves.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class SessionStore:
         self._clock = clock
         self._held: dict[str, float] = {}
         self._next_sweep = clock() + _SWEEP_SECONDS
+        self._settled_at = time.monotonic() + settings.settle_seconds
 
     async def save(self, snapshot: SessionSnapshot) -> bool:
         """See `Sessions.save`."""
@@ -57,6 +61,7 @@ class SessionStore:
 
     async def resume(self, session_id: str, token: str, owner: str) -> SessionSnapshot:
         """See `Sessions.resume`."""
+        await asyncio.sleep(max(0.0, self._settled_at - time.monotonic()))
 
         def work(connection: Connection) -> SessionSnapshot:
             row = connection.execute(select(_sessions).where(_sessions.c.session_id == session_id)).first()

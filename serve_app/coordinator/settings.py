@@ -15,6 +15,9 @@ class CoordinatorSettings(BaseModel):
         10, gt=0, description="how long an answer is taken to hold its place, until some have been measured"
     )
     grace_seconds: float = Field(300, ge=0, description="a session can be resumed for so long after its connection")
+    settle_seconds: float = Field(
+        1.0, ge=0, description="after a start no session is resumed for so long: what gateways have to save comes first"
+    )
     database_url: str = Field(
         "sqlite:///~/.local/share/realtime-avatar/state.db",
         min_length=1,

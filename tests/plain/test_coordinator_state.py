@@ -40,7 +40,7 @@ def url(tmp_path: Path) -> str:
 
 
 def store(url: str, clock: Clock, **knobs: Any) -> SessionStore:
-    return SessionStore(Database(url), CoordinatorSettings(**{"grace_seconds": 60, **knobs}), clock=clock)
+    return SessionStore(Database(url), CoordinatorSettings(**{"grace_seconds": 60, "settle_seconds": 0, **knobs}), clock=clock)
 
 
 def snapshot(epoch: int = 0, **changes: Any) -> SessionSnapshot:
@@ -63,6 +63,15 @@ async def test_a_newer_connection_owns_the_session(url: str, clock: Clock) -> No
     assert not await sessions.save(snapshot(messages=())), "the older connection's"
     assert await sessions.save(snapshot(resumed.epoch, messages=SPOKEN[:1]))
     assert (await sessions.resume("s1", "secret", "ana")).messages == SPOKEN[:1]
+
+
+async def test_after_a_start_what_has_to_be_saved_comes_before_what_is_resumed(url: str, clock: Clock) -> None:
+    await store(url, clock).save(snapshot(messages=SPOKEN[:1]))
+    restarted = store(url, clock, settle_seconds=0.3)
+    resumed = asyncio.create_task(restarted.resume("s1", "secret", "ana"))
+    await asyncio.sleep(0.05)
+    assert await restarted.save(snapshot()), "the older connection's, which waited for the restart"
+    assert (await resumed).messages == SPOKEN
 
 
 @pytest.mark.parametrize(
@@ -129,7 +138,7 @@ async def test_the_token_is_not_in_the_file_and_others_cannot_read_it(tmp_path: 
 
 
 async def test_signs_of_life_hold_sessions(clock: Clock) -> None:
-    sessions = SessionStore(Database("sqlite://"), CoordinatorSettings(grace_seconds=60), clock=clock)
+    sessions = SessionStore(Database("sqlite://"), CoordinatorSettings(grace_seconds=60, settle_seconds=0), clock=clock)
     people = FrontDesk(CoordinatorSettings(), sessions)
     await sessions.save(snapshot())
     for _ in range(3):
