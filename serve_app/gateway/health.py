@@ -24,6 +24,10 @@ DOORS = {
     "POST /v1/audio/speech": "OpenAI's: text in, its sound out while it is made",
     "POST /v1/chat/completions": "OpenAI's: text in, the reply's text out",
     "GET /v1/models, /v1/models/{id}": "OpenAI's: what runs here",
+    "WS /v1/realtime": "a conversation, in OpenAI's realtime events and with a face",
+    "GET|POST /v1/videos": "jobs: list them; order a talking video",
+    "GET|DELETE /v1/videos/{id}": "one job; withdraw it, and delete its film",
+    "GET /v1/videos/{id}/content": "its film",
     "GET /health": "whether each stage and the coordinator work",
 }
 
