@@ -15,6 +15,7 @@ from ray import serve
 from benchmarks.own_words import Vocabulary
 from benchmarks.realtime_load import Outcome, Plan, drive, figures_of
 from serve_app.coordinator.contracts import Load
+from serve_app.jobs.content import KINDS
 from tests.fakes.tone_words import tone_of
 from tests.serve.conftest import Cluster
 
@@ -119,5 +120,6 @@ def path_of(args: dict[str, Any]) -> str:
 
 
 def kept_files(args: dict[str, Any]) -> set[str]:
+    """What is stored for jobs."""
     folder = Path(args["store"]["url"])
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {str(path.relative_to(folder)) for kind in KINDS for path in (folder / kind).rglob("*") if path.is_file()}
