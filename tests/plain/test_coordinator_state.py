@@ -40,7 +40,9 @@ def url(tmp_path: Path) -> str:
 
 
 def store(url: str, clock: Clock, **knobs: Any) -> SessionStore:
-    return SessionStore(Database(url), CoordinatorSettings(**{"grace_seconds": 60, "settle_seconds": 0, **knobs}), clock=clock)
+    return SessionStore(
+        Database(url), CoordinatorSettings(**{"grace_seconds": 60, "settle_seconds": 0, **knobs}), clock=clock
+    )
 
 
 def snapshot(epoch: int = 0, **changes: Any) -> SessionSnapshot:
