@@ -39,6 +39,7 @@ from serve_app.gateway.openai_routes import openai_routes
 from serve_app.gateway.page import page_routes
 from serve_app.gateway.realtime_door import realtime_routes
 from serve_app.gateway.settings import GatewaySettings
+from serve_app.gateway.sockets import Sockets
 from serve_app.gateway.transcribe import TranscribeDoor
 from serve_app.gateway.videos import video_routes
 from serve_app.gateway.voices import VoicesDoor
@@ -66,11 +67,12 @@ def create_app(
     """`meter` None counts nothing. `echo_request_id` is False where a proxy in front, as Serve's, adds the header.
 
     `coordination` None: this application is alone, and forgets sessions and jobs when it ends. Settings that are None
-    are the default ones; `replica_id` None makes one up.
+    are the default ones; `replica_id` None makes one up. `state.sockets` are its open sockets.
     """
     meter = meter or Uncounted()
     coordinator, jobs = coordinator or CoordinatorSettings(), jobs or JobSettings()
     coordination = coordination or desks_in_memory(coordinator, jobs)
+    realtime = realtime or RealtimeSettings()
     replica_id = replica_id or f"gateway-{uuid.uuid4().hex[:12]}"
     context = DoorContext(
         stages=stages,
@@ -81,7 +83,8 @@ def create_app(
         store=store,
         coordination=coordination,
         places=Places(coordination.people, coordinator, replica_id, meter.at_work),
-        realtime=realtime or RealtimeSettings(),
+        realtime=realtime,
+        sockets=Sockets(realtime.max_sessions),
         jobs=jobs,
         replica_id=replica_id,
     )
@@ -97,12 +100,14 @@ def create_app(
         ),
         Middleware(Access, keys=settings.key_ring(), origins=settings.cors_origins, meter=meter),
     ]
-    return Starlette(
+    app = Starlette(
         routes=_routes(context),
         middleware=middleware,
         exception_handlers={HTTPException: answer_http_exception},
         lifespan=_lifespan(context),
     )
+    app.state.sockets = context.sockets
+    return app
 
 
 def _routes(context: DoorContext) -> list[BaseRoute]:

@@ -9,6 +9,7 @@ from serve_app.coordinator.places import Places
 from serve_app.gateway.catalogue import Catalogue
 from serve_app.gateway.meter import Meter
 from serve_app.gateway.settings import GatewaySettings
+from serve_app.gateway.sockets import Sockets
 from serve_app.jobs.settings import JobSettings
 from serve_app.realtime.settings import RealtimeSettings
 from serve_app.stages import Stages
@@ -27,5 +28,6 @@ class DoorContext:
     coordination: Coordination
     places: Places
     realtime: RealtimeSettings
+    sockets: Sockets
     jobs: JobSettings
     replica_id: str

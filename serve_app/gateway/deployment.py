@@ -14,6 +14,7 @@ from serve_app.coordinator.remote import remote_coordination
 from serve_app.gateway.asgi import create_app
 from serve_app.gateway.metrics import ServeMeter
 from serve_app.gateway.settings import GatewaySettings
+from serve_app.gateway.sockets import Sockets
 from serve_app.serve_stages import ServeStages
 
 
@@ -36,9 +37,11 @@ class Gateway:
         self._store = Store(args.store.url)
         self._stages = ServeStages(asr, llm, tts, video, args.limits)
         self._coordination = remote_coordination(coordinator, args.coordinator)
+        self._draining = False
+        self._sockets: Sockets | None = None
 
     def __serve_build_asgi_app__(self) -> Starlette:
-        return create_app(
+        app = create_app(
             self._stages,
             self._store,
             self._settings,
@@ -51,6 +54,19 @@ class Gateway:
             jobs=self._args.jobs,
             replica_id=serve.get_replica_context().replica_id.unique_id,
         )
+        self._sockets = app.state.sockets
+        self._drain()
+        return app
+
+    def reconfigure(self, config: dict[str, bool]) -> None:
+        """`user_config: {draining: true}` before a new version is rolled out: sockets are let go of as they fall
+        silent, with 1012, and resume elsewhere. Serve gives a replica that it replaces no sign of its own."""
+        self._draining = bool(config.get("draining", False))
+        self._drain()
+
+    def _drain(self) -> None:
+        if self._sockets is not None:
+            self._sockets.drain(self._draining)
 
 
 def with_environment_key(settings: GatewaySettings) -> GatewaySettings:

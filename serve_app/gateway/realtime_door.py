@@ -14,7 +14,6 @@ from deployments.errors import AtCapacity, AvatarError, NotFound
 from serve_app.gateway.context import DoorContext
 from serve_app.gateway.identity import identity_of
 from serve_app.gateway.refusals import LONGEST_REASON_BYTES, PROTOCOL
-from serve_app.gateway.sockets import Sockets
 from serve_app.realtime.configuration import AudioInput, Configuration
 from serve_app.realtime.failures import CloseCode, HungUp, SessionEnd, error_body
 from serve_app.realtime.hearing.activity import VoiceActivity
@@ -40,7 +39,7 @@ class RealtimeDoor:
 
     def __init__(self, context: DoorContext) -> None:
         self._context = context
-        self._sockets = Sockets(context.realtime.max_sessions)
+        self._sockets = context.sockets
         self._activity: VoiceActivity | None = None
         self._host = Host(
             stages=context.stages,

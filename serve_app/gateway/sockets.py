@@ -4,7 +4,7 @@ import asyncio
 import hmac
 
 from deployments.errors import AtCapacity
-from serve_app.realtime.failures import CloseCode, TakenOver
+from serve_app.realtime.failures import CloseCode, Restarting, SessionEnd, TakenOver
 from serve_app.realtime.host import Talk
 from serve_app.realtime.session import Session
 
@@ -17,12 +17,21 @@ class Sockets:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._draining = False
         self._open: dict[str, tuple[Talk, Session, asyncio.Event]] = {}
 
     def check(self) -> None:
-        """Raises AtCapacity where there are as many as may be."""
+        """Raises AtCapacity where there are as many as may be, SessionEnd 1012 where none are taken any more."""
+        if self._draining:
+            raise SessionEnd(CloseCode.RESTART, Restarting())
         if len(self._open) >= self._most:
             raise AtCapacity(f"All {self._most} connections of this gateway are taken.", RETRY_SECONDS)
+
+    def drain(self, draining: bool) -> None:
+        """Takes no new ones, and lets go of each as soon as nobody speaks on it: the gateway is to be replaced."""
+        self._draining = draining
+        for _, session, _ in self._open.values() if draining else ():
+            session.drain()
 
     def enter(self, talk: Talk, session: Session) -> None:
         self._open[talk.id] = (talk, session, asyncio.Event())

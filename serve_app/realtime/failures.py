@@ -51,6 +51,16 @@ class HungUp(Exception):
         self.goodbye = goodbye
 
 
+class Restarting(AvatarError):
+    """This gateway is about to be replaced."""
+
+    code = "server_restart"
+    status = 503
+
+    def __init__(self, message: str = "The server restarts. Connect again with the resume token.") -> None:
+        super().__init__(message)
+
+
 class SessionExpired(AvatarError):
     """The connection has lasted as long as one may."""
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from deployments.errors import AvatarError, TooLarge
 from serve_app.realtime.answering import Answering
 from serve_app.realtime.client_events import client_event, object_of
-from serve_app.realtime.failures import CloseCode, HungUp, SessionEnd, SessionExpired, Stalled, error_body
+from serve_app.realtime.failures import CloseCode, HungUp, Restarting, SessionEnd, SessionExpired, Stalled, error_body
 from serve_app.realtime.handling import Handling
 from serve_app.realtime.host import Talk
 from serve_app.realtime.keeping import Keeper
@@ -44,6 +44,11 @@ class Session:
         self._ended: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
         self._last_sign = self._last_sound = self._progress_at = time.perf_counter()
         self._progress = 0.0
+        self._draining = False
+
+    def drain(self) -> None:
+        """From outside: the session is over, with 1012, as soon as nobody speaks."""
+        self._draining = True
 
     def end(self, code: CloseCode, error: AvatarError | None = None) -> None:
         """From outside: the session is over now."""
@@ -139,6 +144,9 @@ class Session:
             if self._talk.outbox.full or self._talk.outbox.blocked_seconds > self._settings.stall_seconds:
                 raise SessionEnd(CloseCode.STALLED, Stalled("The client does not take what is sent to it."))
             self._watch_playback(now)
+            silent = not self._answering.busy and self._answering.playing is None and not self._listening.speaking
+            if self._draining and silent:
+                raise SessionEnd(CloseCode.RESTART, Restarting())
 
     def _watch_playback(self, now: float) -> None:
         """Raises SessionEnd for a client of the video extension that has media and plays none of them."""

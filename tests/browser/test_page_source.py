@@ -42,7 +42,7 @@ FEED = """async ([type, parts, refusals]) => {
     source.append(bytes(part));
     await new Promise((resolve) => setTimeout(resolve, 70));
   }
-  for (let turn = 0; turn < 60 && video.currentTime < parts.length - 1.5; turn++) {
+  for (let turn = 0; turn < 300 && video.currentTime < parts.length - 1.5; turn++) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const result = { position: video.currentTime, longest, refused, broken };

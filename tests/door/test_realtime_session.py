@@ -21,7 +21,9 @@ from tests.door.realtime_line import (
     WRITTEN,
     Line,
     line,
+    loud,
     loud_ears,
+    quiet,
     realtime_app,
     served,
 )
@@ -193,6 +195,7 @@ async def test_a_newer_connection_takes_over(tmp_path: Path, same_gateway: bool)
     one = realtime_app(FakeStages(), tmp_path / "one", coordination=coordination)
     other = realtime_app(FakeStages(), tmp_path / "other", coordination=coordination)
     async with served(one) as url, served(other) as other_url, line(url, PUSH_TO_TALK) as old:
+        await asyncio.sleep(0.3)  # sessions are saved in the background
         address = resuming(url if same_gateway else other_url, old)
         async with line(address) as new:
             if not same_gateway:
@@ -339,3 +342,23 @@ async def test_keys_are_asked_for(tmp_path: Path) -> None:
         protocols = ["realtime", "openai-insecure-api-key.secret"]
         async with line(url, WRITTEN, subprotocols=protocols) as talk:
             assert talk.socket.subprotocol == "realtime"
+
+
+async def test_a_gateway_that_is_to_be_replaced_lets_go_of_those_who_are_silent(tmp_path: Path) -> None:
+    app = realtime_app(FakeStages(), tmp_path)
+    async with served(app) as url, line(url, WRITTEN) as silent, line(url) as talking:
+        await talking.say(loud(1.5))
+        await talking.until("input_audio_buffer.speech_started")
+        app.state.sockets.drain(True)
+        assert (await silent.end())[0] == 1012
+        assert silent.of("error")[-1]["error"]["code"] == "server_restart"
+        async with line(url, greeted=False) as late:
+            assert (await late.end())[0] == 1012
+        await talking.say(quiet(0.8))
+        assert (await talking.until("response.done"))["response"]["status"] == "completed", "was heard out"
+        assert (await talking.end())[0] == 1012
+        app.state.sockets.drain(False)
+        created = silent.events[0]["session"]
+        back = f"{url}?session_id={created['id']}&resume_token={created['avatar']['resume_token']}"
+        async with line(back) as again:
+            assert again.events[0]["session"]["avatar"]["resumed"]
