@@ -15,7 +15,8 @@ first test on, so it comes last."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the layers, and mark each test with its own. Skip those marked `weights` or `weights("set", ...)` that lack theirs."""
+    """Order the layers, and mark each test with its own. Skip those marked `weights` or `weights("set", ...)` that
+    lack theirs."""
     manifest, settings = load_manifest(), WeightsSettings()
     items.sort(key=lambda item: LAYERS.index(_layer(item)))
     for item in items:
