@@ -37,27 +37,34 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """serve_config.yaml as it is, but for the store."""
+def ray_folder() -> Iterator[str]:
+    """Short: paths of Unix sockets end at 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, ray_folder: str) -> Iterator[str]:
+    """serve_config.yaml as it is, but for what it keeps."""
     config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
-    config["applications"][0]["args"]["store"] = {"url": str(tmp_path_factory.mktemp("store"))}
+    arguments, kept = config["applications"][0]["args"], tmp_path_factory.mktemp("kept")
+    arguments["store"] = {"url": str(kept / "store")}
+    arguments["coordinator"] = {**arguments["coordinator"], "database_url": f"sqlite:///{kept}/state.db"}
     path = tmp_path_factory.mktemp("config") / "serve_config.yaml"
     path.write_text(yaml.safe_dump(config))
     port = free_port()
     command = [sys.executable, "-m", "serve_app.cli.main", "serve", "--config", str(path), "--port", str(port)]
-    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
-        child = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "RAY_TMPDIR": folder}
-        )
-        assert child.stdout is not None
-        for line in child.stdout:
-            if "Ctrl-C" in line:
-                break
-        threading.Thread(target=child.stdout.read, daemon=True).start()
-        assert child.poll() is None, "the application did not start"
-        yield f"http://127.0.0.1:{port}"
-        child.send_signal(signal.SIGINT)
-        assert child.wait(60) == 0
+    environment = {**os.environ, "RAY_TMPDIR": ray_folder}
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
+    assert child.stdout is not None
+    for line in child.stdout:
+        if "Ctrl-C" in line:
+            break
+    threading.Thread(target=child.stdout.read, daemon=True).start()
+    assert child.poll() is None, "the application did not start"
+    yield f"http://127.0.0.1:{port}"
+    child.send_signal(signal.SIGINT)
+    assert child.wait(60) == 0
 
 
 def sound_of(film: bytes) -> np.ndarray:
@@ -116,16 +123,18 @@ def test_a_spoken_question_is_heard_answered_spoken_and_shown(url: str, name: st
     assert pictures.mean() > 20 and np.abs(np.diff(pictures.astype(np.float32), axis=0)).mean(axis=(1, 2)).max() > 0.3
 
 
-def replicas() -> dict[int, str]:
-    """Process ids of the replicas that run, with their deployments, by the titles that Ray gives them."""
+def replicas(ray_folder: str) -> dict[int, str]:
+    """Process ids of the application's replicas, with their deployments, by the titles that Ray gives them. Others
+    that run on this machine have another folder."""
     found = {}
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             try:
                 title = (process / "cmdline").read_bytes().decode(errors="replace")
+                ours = f"RAY_TMPDIR={ray_folder}".encode() in (process / "environ").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if match := re.match(r"ray::ServeReplica:avatar:(\w+)", title):
+            if ours and (match := re.match(r"ray::ServeReplica:avatar:(\w+)", title)):
                 found[int(process.name)] = match.group(1)
     return found
 
@@ -134,8 +143,8 @@ def temporary_files() -> set[str]:
     return {name for name in os.listdir(tempfile.gettempdir()) if not name.startswith(("ray", "pytest"))}
 
 
-def test_bad_input_gets_its_typed_error_restarts_nothing_and_leaves_nothing(url: str) -> None:
-    replicas_before, files_before = replicas(), temporary_files()
+def test_bad_input_gets_its_typed_error_restarts_nothing_and_leaves_nothing(url: str, ray_folder: str) -> None:
+    replicas_before, files_before = replicas(ray_folder), temporary_files()
     assert {"ASR", "LLM", "TTS", "Video"} <= set(replicas_before.values())
     nan = io.BytesIO()
     soundfile.write(nan, np.full(16_000, np.nan, np.float32), 16_000, format="WAV", subtype="FLOAT")
@@ -167,14 +176,14 @@ def test_bad_input_gets_its_typed_error_restarts_nothing_and_leaves_nothing(url:
     soundfile.write(eight, np.repeat(speech[:, None], 8, axis=1), rate, format="WAV")
     assert "capital" in AvatarClient(url).transcribe(eight.getvalue()).text
     assert httpx.post(f"{url}/generate", json={"text": "All is well."}, timeout=60).status_code == 200
-    assert replicas() == replicas_before
+    assert replicas(ray_folder) == replicas_before
     assert temporary_files() <= files_before
 
 
 @pytest.mark.parametrize("stage", ["ASR", "LLM", "TTS", "Video"])
-def test_a_turn_outlives_the_death_of_a_stage(url: str, stage: str) -> None:
+def test_a_turn_outlives_the_death_of_a_stage(url: str, ray_folder: str, stage: str) -> None:
     client = AvatarClient(url, timeout_seconds=120)
-    victims = [process for process, name in replicas().items() if name == stage]
+    victims = [process for process, name in replicas(ray_folder).items() if name == stage]
     delay = 0.05 if stage == "ASR" else 1.0
     killer = threading.Timer(delay, lambda: [os.kill(process, signal.SIGKILL) for process in victims])
     killer.start()
@@ -231,8 +240,10 @@ def turned_by_exif(picture: np.ndarray) -> bytes:
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
 
 
-def test_photos_are_refused_with_the_reason_and_a_turned_one_becomes_a_face_that_speaks(url: str) -> None:
-    before = replicas()
+def test_photos_are_refused_with_the_reason_and_a_turned_one_becomes_a_face_that_speaks(
+    url: str, ray_folder: str
+) -> None:
+    before = replicas(ray_folder)
     client = AvatarClient(url, timeout_seconds=120)
     face = cv2.imread(str(PORTRAIT))
     noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), np.uint8)
@@ -251,7 +262,7 @@ def test_photos_are_refused_with_the_reason_and_a_turned_one_becomes_a_face_that
     client.delete_avatar(avatar.id)
     with pytest.raises(NotFound):
         client.say("Hello again.", avatar=avatar.id)
-    assert replicas() == before
+    assert replicas(ray_folder) == before
 
 
 def test_a_voice_is_matched_to_a_sample_and_speaks(url: str) -> None:
