@@ -58,7 +58,7 @@ def test_what_was_played_is_given_up_and_a_full_buffer_is_waited_for(
 ) -> None:
     writer = FragmentWriter((64, 48))
     frames = encoded_frames(25 * SECONDS)
-    sound = clause(240)
+    sound = clause(260)  # a little more than the pictures
     parts = []
     for second in range(SECONDS):
         piece = Pcm(sound[24_000 * second : 24_000 * (second + 1)], 24_000)
