@@ -9,18 +9,10 @@ from serve_app.gateway.answering import answer_turn, forms_of
 from serve_app.gateway.context import DoorContext
 from serve_app.gateway.errors_table import InvalidField, request_id_of
 from serve_app.gateway.fields import TurnFields, messages_of, said
-from serve_app.gateway.hearing import heard, read_audio
+from serve_app.gateway.hearing import heard, read_asked
 from serve_app.gateway.identity import identity_of
 from serve_app.gateway.negotiation import FORM_PARAMETERS
-from serve_app.gateway.requests import (
-    Upload,
-    content_type_of,
-    json_object,
-    parse,
-    query_fields,
-    read_json,
-    refuse_fields,
-)
+from serve_app.gateway.requests import parse
 
 
 class ConversationDoor:
@@ -33,7 +25,7 @@ class ConversationDoor:
         settings = self._context.settings
         self._context.places.check(identity_of(request.scope))
         forms = forms_of(request)
-        upload = await self._read(request)
+        upload = await read_asked(request, settings, FORM_PARAMETERS)
         fields = parse(TurnFields, upload.fields)
         if (upload.data is None) == (fields.text is None):
             raise InvalidField("Send either audio or text.", "text")
@@ -56,11 +48,3 @@ class ConversationDoor:
             paced=forms.streamed if fields.paced is None else fields.paced,
         )
         return await answer_turn(request, self._context, turn, forms)
-
-    async def _read(self, request: Request) -> Upload:
-        settings = self._context.settings
-        if content_type_of(request) != "application/json":
-            return await read_audio(request, settings)
-        refuse_fields(query_fields(request, FORM_PARAMETERS))
-        body = await read_json(request, settings.max_json_bytes, settings.body_timeout_seconds)
-        return Upload(None, json_object(body))

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from deployments.errors import AtCapacity, AvatarError, Cancelled, RateLimited, Unsupported
 from deployments.errors import InvalidField as InvalidField
+from serve_app.error_types import error_type
 from serve_app.gateway.meter import Meter
 
 logger = logging.getLogger("ray.serve")
@@ -38,8 +39,6 @@ class Forbidden(AvatarError):
     status = 403
 
 
-ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-"""The `type` of an answer as OpenAI's clients know it; other 4xx are invalid_request_error, 5xx are server_error."""
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 UNEXPECTED = "Something failed inside. The server's log has the details under this request id."
 
@@ -58,7 +57,7 @@ class Answer:
 
     @property
     def type(self) -> str:
-        return ERROR_TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
+        return error_type(self.status)
 
     def body(self) -> dict[str, dict[str, str | int | None]]:
         """OpenAI's shape and ours in one: `param` and `field` name the same, the latter only where there is one, as

@@ -7,7 +7,17 @@ from starlette.requests import Request
 from deployments.contracts import Pcm
 from deployments.errors import Unsupported
 from serve_app.gateway.negotiation import FORM_PARAMETERS
-from serve_app.gateway.requests import RAW_AUDIO_TYPES, Upload, content_type_of, query_fields, read_body, read_upload
+from serve_app.gateway.requests import (
+    RAW_AUDIO_TYPES,
+    Upload,
+    content_type_of,
+    json_object,
+    query_fields,
+    read_body,
+    read_json,
+    read_upload,
+    refuse_fields,
+)
 from serve_app.gateway.settings import GatewaySettings
 from serve_app.media.decode import decode_audio
 
@@ -29,6 +39,18 @@ async def read_audio(request: Request, settings: GatewaySettings) -> Upload:
         f"The content type {kind[:80]!r} is not taken here. Send audio as its own type, such as audio/wav, or as the "
         "file 'audio' of a multipart form."
     )
+
+
+async def read_asked(request: Request, settings: GatewaySettings, apart: frozenset[str] = frozenset()) -> Upload:
+    """A question or a text: JSON, or audio as `read_audio` takes it. Beside JSON the query may have `apart` only.
+
+    Raises BadInput and InvalidField besides what `read_audio` raises.
+    """
+    if content_type_of(request) != "application/json":
+        return await read_audio(request, settings)
+    refuse_fields(query_fields(request, apart))
+    body = await read_json(request, settings.max_json_bytes, settings.body_timeout_seconds)
+    return Upload(None, json_object(body))
 
 
 async def heard(data: bytes, settings: GatewaySettings) -> Pcm:

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from deployments.errors import AtCapacity, AvatarError, NotFound
 from serve_app.gateway.context import DoorContext
 from serve_app.gateway.identity import identity_of
-from serve_app.gateway.refusals import LONGEST_REASON_BYTES, PROTOCOL
+from serve_app.gateway.refusals import PROTOCOL, close_reason
 from serve_app.realtime.configuration import AudioInput, Configuration
 from serve_app.realtime.failures import CloseCode, HungUp, SessionEnd, error_body
 from serve_app.realtime.hearing.activity import VoiceActivity
@@ -140,8 +140,7 @@ class RealtimeDoor:
                     body = error_body(error, session_id)
                     event = {"type": "error", "event_id": new_id("event"), "error": body}
                     await _send(websocket, json.dumps(event, ensure_ascii=False))
-                reason = (error.message if error else "").encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
-                await websocket.close(end.code, reason)
+                await websocket.close(end.code, close_reason(error.message if error else ""))
         except (TimeoutError, HungUp, RuntimeError) as failure:
             logger.info("socket %s: the client did not hear why: %r", session_id, failure)
 

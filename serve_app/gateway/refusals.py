@@ -11,8 +11,13 @@ PROTOCOL = "realtime"
 CLOSE_CODES = {401: 4401, 403: 4403, 429: 4429, 503: 1013}
 """By HTTP status. RFC 6455 leaves 4000 to 4999 to applications; 1013 is "try again later"."""
 INTERNAL_ERROR = 1011
-LONGEST_REASON_BYTES = 123
+_LONGEST_REASON_BYTES = 123
 """RFC 6455, section 5.5: a control frame carries 125 bytes, two of them the code."""
+
+
+def close_reason(message: str) -> str:
+    """As much of a message as a close frame can carry."""
+    return message.encode()[:_LONGEST_REASON_BYTES].decode(errors="ignore")
 
 
 async def refuse_socket(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
@@ -22,8 +27,7 @@ async def refuse_socket(answer: Answer, scope: Scope, receive: Receive, send: Se
     await send({"type": "websocket.accept", "subprotocol": protocol})
     await send({"type": "websocket.send", "text": json.dumps(error_event(answer), ensure_ascii=False)})
     code = CLOSE_CODES.get(answer.status, INTERNAL_ERROR)
-    reason = answer.message.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
-    await send({"type": "websocket.close", "code": code, "reason": reason})
+    await send({"type": "websocket.close", "code": code, "reason": close_reason(answer.message)})
 
 
 def error_event(answer: Answer) -> dict[str, object]:

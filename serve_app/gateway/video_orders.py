@@ -12,17 +12,9 @@ from starlette.requests import Request
 from deployments.errors import InvalidField, TooLarge
 from serve_app.gateway.context import DoorContext
 from serve_app.gateway.fields import Identifier, Language, Text
-from serve_app.gateway.hearing import heard, read_audio
+from serve_app.gateway.hearing import heard, read_asked
 from serve_app.gateway.identity import identity_of
-from serve_app.gateway.requests import (
-    Upload,
-    content_type_of,
-    json_object,
-    parse,
-    query_fields,
-    read_json,
-    refuse_fields,
-)
+from serve_app.gateway.requests import Upload, parse
 from serve_app.jobs.callbacks import secret_of
 from serve_app.jobs.contracts import NewJob
 from serve_app.jobs.destinations import destination
@@ -62,7 +54,7 @@ async def video_order(request: Request, context: DoorContext) -> VideoOrder:
     key = request.headers.get(IDEMPOTENCY_HEADER)
     if key is not None and not _VALID_KEY.fullmatch(key):
         raise InvalidField(f"{IDEMPOTENCY_HEADER}: 1 to 255 visible ASCII characters.", IDEMPOTENCY_HEADER)
-    upload = await _read(request, context)
+    upload = await read_asked(request, context.settings)
     fields = parse(VideoFields, upload.fields)
     await _refuse_impossible(fields, context)
     script = None if upload.data is not None and not fields.prompt else _script(fields, upload, context)
@@ -87,15 +79,6 @@ async def video_order(request: Request, context: DoorContext) -> VideoOrder:
         fingerprint=_fingerprint(fields, upload.data),
     )
     return VideoOrder(job, upload.data)
-
-
-async def _read(request: Request, context: DoorContext) -> Upload:
-    settings = context.settings
-    if content_type_of(request) != "application/json":
-        return await read_audio(request, settings)
-    refuse_fields(query_fields(request))
-    body = await read_json(request, settings.max_json_bytes, settings.body_timeout_seconds)
-    return Upload(None, json_object(body))
 
 
 async def _refuse_impossible(fields: VideoFields, context: DoorContext) -> None:

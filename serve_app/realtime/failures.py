@@ -3,7 +3,8 @@
 import logging
 from enum import IntEnum
 
-from deployments.errors import AtCapacity, AvatarError, BadInput
+from deployments.errors import AvatarError, BadInput
+from serve_app.error_types import error_type
 
 logger = logging.getLogger("ray.serve")
 
@@ -87,15 +88,14 @@ def error_body(error: BaseException, session_id: str, event_id: str | None = Non
     if not isinstance(error, AvatarError):
         logger.error("session %s failed", session_id, exc_info=error)
         error = AvatarError(UNEXPECTED)
-    kind = "rate_limit_error" if error.status == 429 else "invalid_request_error"
     body: dict[str, object] = {
-        "type": kind if error.status < 500 else "server_error",
+        "type": error_type(error.status),
         "code": error.code,
         "message": error.message,
         "param": getattr(error, "param", None) or getattr(error, "field", None),
         "event_id": event_id,
     }
     seconds = getattr(error, "retry_after_seconds", None)
-    if isinstance(error, AtCapacity) or seconds is not None:
+    if seconds is not None:
         body["retry_after_seconds"] = seconds
     return body

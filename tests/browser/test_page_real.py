@@ -1,51 +1,28 @@
 """The page on the whole application with its real weights: a spoken question, a face that answers, an interruption."""
 
-import os
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from playwright.sync_api import Browser
 
 from tests.browser.sounds import QUESTION, recording
 from tests.browser.visit import Visit
 from tests.browser.watching import heard, seen, watch
-from tests.fakes.ports import free_port
+from tests.door.real import real_application
 
 pytestmark = [pytest.mark.weights, pytest.mark.timeout(400)]
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    """serve_config.yaml as it is, but for what it keeps."""
-    config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
-    arguments = config["applications"][0]["args"]
-    arguments["store"] = {"url": str(tmp_path / "store")}
-    arguments["coordinator"] = {**arguments.get("coordinator", {}), "database_url": f"sqlite:///{tmp_path}/state.db"}
-    path = tmp_path / "serve_config.yaml"
-    path.write_text(yaml.safe_dump(config))
-    port = free_port()
-    command = [sys.executable, "-m", "serve_app.cli.main", "serve", "--config", str(path), "--port", str(port)]
-    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
-        environment = {**os.environ, "RAY_TMPDIR": folder}
-        child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
-        assert child.stdout is not None
-        for line in child.stdout:
-            if "Ctrl-C" in line:
-                break
-        threading.Thread(target=child.stdout.read, daemon=True).start()
-        assert child.poll() is None, "the application did not start"
-        yield f"http://127.0.0.1:{port}"
-        child.send_signal(signal.SIGINT)
-        assert child.wait(60) == 0
+    with (
+        tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as ray_folder,
+        real_application(tmp_path, ray_folder) as url,
+    ):
+        yield url
 
 
 def test_asks_aloud_is_answered_and_interrupts(

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -26,6 +25,7 @@ from serve_app.gateway.asgi import create_app
 from serve_app.gateway.settings import GatewaySettings
 from serve_app.realtime.settings import RealtimeSettings
 from serve_app.stages import Stages
+from tests.door.live import served_here
 
 RATE_HZ = 24_000
 Event = dict[str, Any]
@@ -53,17 +53,8 @@ def quiet(seconds: float, rate_hz: int = RATE_HZ) -> bytes:
 @contextlib.asynccontextmanager
 async def served(app: Starlette) -> AsyncIterator[str]:
     """The socket's address on a real server, on the test's own loop."""
-    config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"ws://127.0.0.1:{port}/v1/realtime"
-    finally:
-        server.should_exit = True
-        await task
+    async with served_here(app, timeout_graceful_shutdown=1) as url:
+        yield f"{url.replace('http', 'ws', 1)}/v1/realtime"
 
 
 @dataclass

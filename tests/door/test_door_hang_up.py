@@ -1,20 +1,19 @@
 """A client that hangs up stops the work, a stream that fails is cut, nothing stays behind."""
 
 import asyncio
-import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 
 from deployments.errors import EngineFailed
 from tests.door.conftest import photo, wav
 from tests.door.door_stages import DoorStages
+from tests.door.live import served_here
 
 SPEECH = {"content": wav(), "headers": {"Content-Type": "audio/wav"}}
 TURNS = pytest.mark.parametrize(
@@ -27,21 +26,6 @@ TURNS = pytest.mark.parametrize(
         ("/chat", {"json": {"text": "Hello.", "stream": True}}),
     ],
 )
-
-
-@contextlib.asynccontextmanager
-async def served(app: Starlette) -> AsyncIterator[str]:
-    """The address of a real server, on the test's own loop."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await task
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +44,7 @@ async def turns_at_work(client: httpx.AsyncClient) -> int:
 @TURNS
 async def test_hanging_up_stops_the_work(app: Starlette, stages: DoorStages, path: str, call: dict[str, Any]) -> None:
     stages.gate = asyncio.Event()
-    async with served(app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with served_here(app, lifespan="off") as url, httpx.AsyncClient(base_url=url) as client:
         asking = asyncio.create_task(client.post(path, **call))
         await asyncio.wait_for(stages.at_gate.wait(), 5)
         assert await turns_at_work(client) == 1
@@ -76,7 +60,7 @@ async def test_hanging_up_stops_the_work(app: Starlette, stages: DoorStages, pat
 async def test_a_stream_that_fails_half_way_is_cut(app: Starlette, stages: DoorStages) -> None:
     stages.gate = asyncio.Event()
     stages.pieces = ("One sentence is enough to begin with. ", "And another one that never comes.")
-    async with served(app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with served_here(app, lifespan="off") as url, httpx.AsyncClient(base_url=url) as client:
         ask = client.stream("POST", "/conversation?format=fmp4", content=wav(), headers={"Content-Type": "audio/wav"})
         async with ask as answer:
             assert answer.status_code == 200
@@ -93,7 +77,7 @@ async def test_a_stream_that_fails_half_way_is_cut(app: Starlette, stages: DoorS
 
 async def test_above_capacity_the_answer_is_a_quick_no(app: Starlette, stages: DoorStages) -> None:
     stages.gate = asyncio.Event()
-    async with served(app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with served_here(app, lifespan="off") as url, httpx.AsyncClient(base_url=url) as client:
         busy = [asyncio.create_task(client.post("/chat", json={"text": "Hello."})) for _ in range(2)]
         async with asyncio.timeout(5):
             while await turns_at_work(client) < 2:

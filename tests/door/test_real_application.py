@@ -5,8 +5,6 @@ import os
 import re
 import signal
 import struct
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,7 +20,6 @@ import openai
 import pytest
 import soundfile
 import soxr
-import yaml
 
 from deployments.errors import AvatarError, BadInput, NotFound, TooLarge, Unsupported
 from serve_app.client import AvatarClient
@@ -30,7 +27,7 @@ from serve_app.media.synthetic import is_marked_synthetic
 from serve_app.samples.catalogue import question
 from serve_app.turn_report import report_in
 from tests.door.conftest import wav
-from tests.fakes.ports import free_port
+from tests.door.real import real_application
 
 pytestmark = [pytest.mark.weights, pytest.mark.timeout(400)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,26 +42,8 @@ def ray_folder() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory, ray_folder: str) -> Iterator[str]:
-    """serve_config.yaml as it is, but for what it keeps."""
-    config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
-    arguments, kept = config["applications"][0]["args"], tmp_path_factory.mktemp("kept")
-    arguments["store"] = {"url": str(kept / "store")}
-    arguments["coordinator"] = {**arguments["coordinator"], "database_url": f"sqlite:///{kept}/state.db"}
-    path = tmp_path_factory.mktemp("config") / "serve_config.yaml"
-    path.write_text(yaml.safe_dump(config))
-    port = free_port()
-    command = [sys.executable, "-m", "serve_app.cli.main", "serve", "--config", str(path), "--port", str(port)]
-    environment = {**os.environ, "RAY_TMPDIR": ray_folder}
-    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
-    assert child.stdout is not None
-    for line in child.stdout:
-        if "Ctrl-C" in line:
-            break
-    threading.Thread(target=child.stdout.read, daemon=True).start()
-    assert child.poll() is None, "the application did not start"
-    yield f"http://127.0.0.1:{port}"
-    child.send_signal(signal.SIGINT)
-    assert child.wait(60) == 0
+    with real_application(tmp_path_factory.mktemp("kept"), ray_folder) as url:
+        yield url
 
 
 def sound_of(film: bytes) -> np.ndarray:
