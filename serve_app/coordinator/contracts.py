@@ -36,12 +36,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How full the house is: people being answered, people waiting, places in all."""
+    """How full the house is: people being answered, people waiting, places in all. `elsewhere`: of those answered, how
+    many in other gateways than the one that gave the sign of life."""
 
     answered: int
     waiting: int
     capacity: int
     wait_seconds: float = 0.0
+    elsewhere: int = 0
 
 
 class People(Protocol):

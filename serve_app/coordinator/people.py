@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deployments.errors import AtCapacity
 from serve_app.coordinator.contracts import Load, PlaceRequest, Standing
@@ -64,6 +64,8 @@ class WaitingRoom:
         self._gateways[request.gateway_id] = self._clock()
         if request.place_id in self._places:
             return Standing(True)
+        if request.place_id in self._left:  # who hung up while asking: the two calls may pass each other on the way
+            return Standing(False)
         waiting = self._queue.get(request.place_id)
         if waiting is None:
             self._check_owner(request)
@@ -86,9 +88,9 @@ class WaitingRoom:
     def release(self, place_id: str, unused: bool = False) -> None:
         """`leave`, at once."""
         place = self._places.pop(place_id, None)
+        now = self._clock()
+        self._left[place_id] = now
         if place is not None:
-            now = self._clock()
-            self._left[place_id] = now
             if unused:
                 self._owners.take_back(place.owner, place_id)
             else:
@@ -100,7 +102,8 @@ class WaitingRoom:
         """See `People.beat`. What becomes of the sessions is another desk's affair."""
         self.adopt(gateway_id, place_ids)
         self.sweep()
-        return self.load()
+        elsewhere = sum(place.gateway_id != gateway_id for place in self._places.values())
+        return replace(self.load(), elsewhere=elsewhere)
 
     def adopt(self, gateway_id: str, place_ids: Iterable[str]) -> None:
         """What a gateway says it holds is so, above capacity too; what it does not know it does not hold."""

@@ -165,7 +165,7 @@ class Places:
             self._go_alone(error)
             return
         self._load = load
-        self._others = max(0, load.answered - len(held))
+        self._others = load.elsewhere
         if self._alone is not None:
             logger.info("the Coordinator is back; it knows of the %d places held here", len(held))
             self._alone = None

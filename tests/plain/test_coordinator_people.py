@@ -265,3 +265,18 @@ async def test_what_is_counted(clock: Clock) -> None:
         3.0,
     ]
     assert (1, 1) in notes.told and notes.told[-1] == (1, 0)
+
+
+async def test_who_hung_up_while_asking_gets_no_place(clock: Clock) -> None:
+    people = room(clock)
+    await people.leave("a")  # it overtook the question
+    assert await people.ask(person("a")) == Standing(False)
+    assert people.load().answered == 0
+
+
+async def test_a_gateway_learns_how_many_are_answered_elsewhere(clock: Clock) -> None:
+    people = room(clock, max_people=3)
+    for place_id, gateway_id in (("a", "g1"), ("b", "g2"), ("c", "g2")):
+        await people.ask(person(place_id, gateway_id))
+    assert (await people.beat("g1", (), ())).elsewhere == 2
+    assert (await people.beat("g2", ("b", "c"), ())).elsewhere == 1

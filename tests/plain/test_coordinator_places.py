@@ -71,6 +71,20 @@ async def test_a_place_is_taken_for_the_block(line: Line) -> None:
     assert (places.now, line.room.load().answered, counted) == (0, 0, [1, 0])
 
 
+async def test_who_has_just_left_is_not_taken_for_somebody_elsewhere(line: Line) -> None:
+    places = gateway(line)
+    request = PlaceRequest("on its way back", "g1")
+    await line.room.ask(request)  # held by this gateway a moment ago; the Coordinator has not heard of its end
+    await places.beat_once()
+    places.check(ANYBODY)
+    await line.room.ask(PlaceRequest("another's", "g2"))
+    await line.room.leave(request.place_id)
+    await line.room.ask(PlaceRequest("another's", "g2"))
+    await places.beat_once()
+    with pytest.raises(AtCapacity):
+        places.check(ANYBODY)
+
+
 async def test_without_a_queue_the_no_is_quick_and_says_the_position(line: Line) -> None:
     places = gateway(line)
     async with places.place(ANYBODY):
