@@ -36,8 +36,8 @@ $(VENV)/installed-$(FINGERPRINT): | $(BIN)/pip
 	@rm -f $(VENV)/installed-* && touch $@
 
 $(VENV)/tested-$(FINGERPRINT): | $(VENV)/installed-$(FINGERPRINT)
-	@echo "[setup] packages for tests and checks, about 30 MB"
-	@$(CONSTRAINED) --quiet --editable '.[test]'
+	@echo "[setup] packages for tests and checks; torch and TensorRT-RTX among them, which the GPU's engines are tested with"
+	@$(CONSTRAINED) --quiet --editable '.[test,engines,rtx,plots]'
 	@rm -f $(VENV)/tested-* && touch $@
 
 weights: setup

@@ -35,7 +35,7 @@ def pins() -> dict[str, Version]:
 
 def requirements() -> list[Requirement]:
     groups = [PROJECT["dependencies"], *EXTRAS.values()]
-    return [Requirement(text) for group in groups for text in group]
+    return [made for group in groups for text in group if (made := Requirement(text)).name != PROJECT["name"]]
 
 
 def test_every_dependency_has_a_range_and_a_pin_within_it() -> None:
@@ -47,7 +47,11 @@ def test_every_dependency_has_a_range_and_a_pin_within_it() -> None:
 
 @pytest.mark.parametrize(
     ("folders", "extras"),
-    [(("serve_app", "deployments"), ()), (("tests",), ("test",)), (("benchmarks",), ("test", "train"))],
+    [
+        (("serve_app", "deployments"), ("engines", "gpu", "rtx")),
+        (("tests",), ("test", "engines", "rtx")),
+        (("benchmarks",), ("test", "train", "engines", "gpu", "plots")),
+    ],
     ids=["code", "tests", "benchmarks"],
 )
 def test_what_is_imported_is_declared(folders: tuple[str, ...], extras: tuple[str, ...]) -> None:
@@ -80,7 +84,7 @@ def test_cpu_profile_needs_no_torch_no_compiler_and_nothing_under_the_gpl() -> N
 
 
 def test_extras_that_the_documents_name_exist() -> None:
-    assert {"espeak", "gpu", "train", "test"} <= set(EXTRAS)
+    assert {"engines", "espeak", "gpu", "plots", "rtx", "train", "test"} <= set(EXTRAS)
 
 
 def test_licence_and_notice() -> None:
