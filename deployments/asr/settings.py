@@ -4,6 +4,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from deployments.gpu.settings import GpuSettings
+
 
 class VoiceActivitySettings(BaseModel):
     """How speech is told from silence (Silero VAD)."""
@@ -72,6 +74,7 @@ class AsrSettings(BaseModel):
     min_mean_log_probability: float = Field(-1.0, le=0, description="Below it, the model doubts its text.")
     max_compression_ratio: float = Field(2.4, gt=1, description="Above it, a text repeats itself and is made again.")
     batching: BatchSettings = Field(BatchSettings(), description="Joining of concurrent requests.")
+    gpu: GpuSettings = Field(GpuSettings(), description="What a replica promises of its card.")
     warm_up: bool = Field(True, description="Run the model once before the first request.")
 
     @model_validator(mode="after")

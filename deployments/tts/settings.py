@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from deployments.gpu.settings import GpuSettings
+
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -105,4 +107,5 @@ class TtsSettings(_Settings):
     pauses: PauseSettings = Field(PauseSettings(), description="Silence around clauses.")
     espeak: EspeakSettings = Field(EspeakSettings(), description="Phonemes of English and Spanish.")
     match: MatchSettings = Field(MatchSettings(), description="Voices matched to a sample.")
+    gpu: GpuSettings = Field(GpuSettings(), description="What a replica promises of its card.")
     warm_up: bool = Field(True, description="Speak once in every language before the first request.")

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from deployments.gpu.settings import GpuSettings
 from deployments.video.portrait.look import Look
 from deployments.video.portrait.motion import MotionSettings
 
@@ -52,6 +53,7 @@ class VideoSettings(BaseModel):
 
     engine: Literal["portrait"] = Field("portrait", description="What animates the photo.")
     portrait: PortraitSettings = Field(PortraitSettings(), description="Settings of the portrait engine.")
+    gpu: GpuSettings = Field(GpuSettings(), description="What a replica promises of its card.")
     max_batch_steps: int = Field(
         4, ge=1, le=64, description="Steps of different streams that are handed to the engine together, if they wait."
     )
