@@ -106,6 +106,14 @@ class WeightsMissing(AvatarError):
     status = 503
 
 
+class EngineUnusable(AvatarError):
+    """A compiled engine is absent, corrupt, stale or made for another card or library, or this machine's card or
+    driver cannot run it; the message names the remedy."""
+
+    code = "engine_unusable"
+    status = 503
+
+
 class EngineFailed(AvatarError):
     """An engine raised, or its replica died, and the one retry failed too."""
 
