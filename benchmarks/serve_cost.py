@@ -48,7 +48,7 @@ def local_stages() -> LocalStages:
         build_transcriber(args.asr, args.weights),
         build_chat_model(args.llm, args.weights),
         build_synthesizer(args.tts, args.weights, _no_uploads),
-        build_animator(args.video, _no_uploads),
+        build_animator(args.video, _no_uploads, args.weights),
     )
 
 

@@ -19,6 +19,6 @@ def build_app(args: AppArgs) -> serve.Application:
     asr = build_asr(args.asr, args.weights)
     llm = build_llm(args.llm, args.weights)
     tts = build_tts(args.tts, args.weights, args.store)
-    video = build_video(args.video, args.store)
+    video = build_video(args.video, args.store, args.weights)
     coordinator = build_coordinator(args.coordinator, args.jobs)
     return build_gateway(args, asr, llm, tts, video, coordinator)

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,9 +18,13 @@ from deployments.store.settings import StoreSettings
 from deployments.store.store import AVATAR_ENROLMENTS, Store
 from deployments.video.builtins import DEFAULT_AVATAR
 from deployments.video.engines import build_engine
+from deployments.video.failures import DeviceFailed
+from deployments.video.ladder import MOTION_PARTS, Ladder, Measured, Rungs
 from deployments.video.metrics import VideoMetrics
+from deployments.video.quality import Quality
 from deployments.video.queue import StepQueue
 from deployments.video.settings import VideoSettings
+from deployments.weights.settings import WeightsSettings
 
 _PROOF_OF_LIFE_SECONDS = 5.0
 T = TypeVar("T")
@@ -29,15 +34,18 @@ _log = logging.getLogger("ray.serve")
 class Video:
     """One engine and one thread for it. Time limits and retries are the caller's."""
 
-    def __init__(self, settings: VideoSettings, store: StoreSettings) -> None:
+    def __init__(self, settings: VideoSettings, store: StoreSettings, weights: WeightsSettings) -> None:
         """Loads the engine, warms it up with one frame, and only then is the replica ready."""
         started = time.perf_counter()
         load = CachedReader(Store(store.url), AVATAR_ENROLMENTS, store)
         self._thread = ThreadPoolExecutor(1, "video")
-        self._engine = self._thread.submit(build_engine, settings, load).result()
+        self._engine = self._thread.submit(build_engine, settings, load, weights).result()
         self._metrics = VideoMetrics()
         self._queue = StepQueue(self._make, settings.max_batch_steps)
+        # only an engine that says what it can spare is asked to
+        self._ladder = Ladder(settings.ladder, getattr(self._engine, "rungs", Rungs()), time.monotonic)
         self._last_success = 0.0
+        self._device_failure: DeviceFailed | None = None
         self._thread.submit(self._prove).result()
         _log.info("The %s engine is ready after %.1f s", settings.engine, time.perf_counter() - started)
 
@@ -61,17 +69,40 @@ class Video:
         }
 
     async def check_health(self) -> None:
-        """Makes one frame, unless the engine has just made some. Raises what the engine raises: Serve restarts it."""
+        """Makes one frame, unless the engine has just made some. Raises what the engine raises: Serve restarts it.
+
+        After a failure of the device, out of memory for one, this raises for good: what else the engine makes may be
+        luck, and a fresh process has the memory back.
+        """
+        if self._device_failure is not None:
+            raise self._device_failure
         if time.monotonic() - self._last_success > _PROOF_OF_LIFE_SECONDS:
             await self._in_thread(self._prove)
 
     async def _make(self, batch: Sequence[Step]) -> list[Stepped | Exception]:
         self._metrics.began(len(batch))
+        present = len(batch) + self._queue.waiting
+        batch = [replace(step, quality=_spared(step.quality, self._ladder.quality)) for step in batch]
         results, seconds, cpu_seconds = await self._in_thread(partial(self._timed, batch))
         self._metrics.ended(results, seconds, cpu_seconds)
         if any(isinstance(result, Stepped) for result in results):
             self._last_success = time.monotonic()
+        for result in results:
+            if isinstance(result, DeviceFailed):
+                self._device_failure = result
+        self._adapt(results, seconds, present)
         return results
+
+    def _adapt(self, results: Sequence[Stepped | Exception], seconds: float, present: int) -> None:
+        """Lets the ladder see what the batch took, and tells of what it changes."""
+        made = [result for result in results if isinstance(result, Stepped)]
+        motion = sum(made_one.timings.get(part, 0.0) for made_one in made for part in MOTION_PARTS)
+        media = sum(len(made_one.frames) for made_one in made) / FRAMES_PER_SECOND
+        before = self._ladder.quality
+        after = self._ladder.observe(Measured(seconds, motion, media, present))
+        if after != before:
+            self._metrics.changed(after)
+            _log.info("Video quality goes from %s to %s at load %.2f", before, after, self._ladder.load)
 
     def _timed(self, batch: Sequence[Step]) -> tuple[list[Stepped | Exception], float, float]:
         wall, cpu = time.perf_counter(), time.thread_time()
@@ -88,7 +119,12 @@ class Video:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-def build_video(settings: VideoSettings, store: StoreSettings) -> serve.Application:
+def _spared(asked: int, quality: Quality) -> int:
+    """What the caller spares and what load makes us spare; the caller's own number where load spares nothing."""
+    return asked if quality == Quality() else Quality.of(asked).spare(quality).number
+
+
+def build_video(settings: VideoSettings, store: StoreSettings, weights: WeightsSettings) -> serve.Application:
     """The stage as an application node. The YAML's `deployments` entry named Video overrides these options."""
     deployment = serve.deployment(
         name="Video",
@@ -99,4 +135,4 @@ def build_video(settings: VideoSettings, store: StoreSettings) -> serve.Applicat
         graceful_shutdown_timeout_s=10,
         ray_actor_options={"num_cpus": 0.2},
     )(Video)
-    return deployment.bind(settings, store)
+    return deployment.bind(settings, store, weights)

@@ -4,17 +4,34 @@ from collections.abc import Callable
 
 from deployments.contracts import Animator
 from deployments.video.settings import VideoSettings
+from deployments.weights.settings import WeightsSettings
+
+Load = Callable[[str], bytes]
 
 
-def _portrait(settings: VideoSettings, load: Callable[[str], bytes]) -> Animator:
+def _portrait(settings: VideoSettings, load: Load, weights: WeightsSettings) -> Animator:
+    """Its models come with the product."""
     from deployments.video.portrait.animator import PortraitAnimator
 
     return PortraitAnimator(settings.portrait, load)
 
 
-ENGINES: dict[str, Callable[[VideoSettings, Callable[[str], bytes]], Animator]] = {"portrait": _portrait}
+def _ditto(settings: VideoSettings, load: Load, weights: WeightsSettings) -> Animator:
+    from deployments.video.ditto.animator import DittoAnimator
+    from deployments.video.ditto.parts import build_parts
+
+    return DittoAnimator(settings.ditto, build_parts(settings.ditto, weights), load)
 
 
-def build_engine(settings: VideoSettings, load: Callable[[str], bytes]) -> Animator:
-    """The engine that the settings name. `load` gives the enrolment blob of an avatar id, or raises NotFound."""
-    return ENGINES[settings.engine](settings, load)
+ENGINES: dict[str, Callable[[VideoSettings, Load, WeightsSettings], Animator]] = {
+    "portrait": _portrait,
+    "ditto": _ditto,
+}
+
+
+def build_engine(settings: VideoSettings, load: Load, weights: WeightsSettings) -> Animator:
+    """The engine that the settings name. `load` gives the enrolment blob of an avatar id, or raises NotFound.
+
+    Raises WeightsMissing where the engine's weights are not there.
+    """
+    return ENGINES[settings.engine](settings, load, weights)

@@ -19,6 +19,11 @@ class StepQueue:
         self._waiting: deque[tuple[Step, asyncio.Future[Stepped]]] = deque()
         self._worker: asyncio.Task[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Steps that have not been begun."""
+        return len(self._waiting)
+
     async def step(self, step: Step) -> Stepped:
         """The step's result, or its error. A caller that gives up before its step is begun takes it back."""
         answer: asyncio.Future[Stepped] = asyncio.get_running_loop().create_future()

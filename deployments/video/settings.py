@@ -5,19 +5,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from deployments.gpu.settings import GpuSettings
+from deployments.video.ditto.settings import DittoSettings
+from deployments.video.encoding_settings import EncodingSettings
+from deployments.video.ladder import LadderSettings
 from deployments.video.portrait.look import Look
 from deployments.video.portrait.motion import MotionSettings
 
-
-class EncodingSettings(BaseModel):
-    """How pictures are compressed. All of it shows in the bytes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    crf: float = Field(22.0, ge=10, le=40, description="x264's constant rate factor: lower is sharper and bigger.")
-    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = Field(
-        "superfast", description="x264's preset: slower ones make smaller streams for more CPU."
-    )
+__all__ = ["EncodingSettings", "PortraitSettings", "VideoSettings"]
 
 
 class PortraitSettings(BaseModel):
@@ -51,8 +45,14 @@ class VideoSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    engine: Literal["portrait"] = Field("portrait", description="What animates the photo.")
+    engine: Literal["portrait", "ditto"] = Field(
+        "portrait", description="What animates the photo: portrait on a CPU, ditto with its networks on a GPU."
+    )
     portrait: PortraitSettings = Field(PortraitSettings(), description="Settings of the portrait engine.")
+    ditto: DittoSettings = Field(DittoSettings(), description="Settings of the Ditto engine.")
+    ladder: LadderSettings = Field(
+        LadderSettings(), description="When quality falls under load, in an engine that can spare work (ditto)."
+    )
     gpu: GpuSettings = Field(GpuSettings(), description="What a replica promises of its card.")
     max_batch_steps: int = Field(
         4, ge=1, le=64, description="Steps of different streams that are handed to the engine together, if they wait."

@@ -15,6 +15,7 @@ from deployments.store.store import AVATAR_ENROLMENTS, Store
 from deployments.video import deployment
 from deployments.video.deployment import Video, build_video
 from deployments.video.settings import VideoSettings
+from deployments.weights.settings import WeightsSettings
 from tests.fakes.animator import FakeAnimator
 
 pytestmark = pytest.mark.plain
@@ -42,12 +43,12 @@ def engine() -> Breakable:
 
 @pytest.fixture
 def video(engine: Breakable, store: StoreSettings, monkeypatch: pytest.MonkeyPatch) -> Video:
-    def build(settings: VideoSettings, load: Any) -> Breakable:
+    def build(settings: VideoSettings, load: Any, weights: WeightsSettings) -> Breakable:
         engine._load = load
         return engine
 
     monkeypatch.setattr(deployment, "build_engine", build)
-    return Video(VideoSettings(max_batch_steps=3), store)
+    return Video(VideoSettings(max_batch_steps=3), store, WeightsSettings())
 
 
 async def test_is_warm_before_it_is_ready(video: Video, engine: Breakable) -> None:
@@ -58,9 +59,9 @@ async def test_an_engine_that_cannot_make_a_frame_does_not_start(
     engine: Breakable, store: StoreSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.broken = True
-    monkeypatch.setattr(deployment, "build_engine", lambda settings, load: engine)
+    monkeypatch.setattr(deployment, "build_engine", lambda *_: engine)
     with pytest.raises(EngineFailed):
-        Video(VideoSettings(), store)
+        Video(VideoSettings(), store, WeightsSettings())
 
 
 async def test_steps_of_many_streams_run_side_by_side(video: Video) -> None:
@@ -116,7 +117,7 @@ async def test_a_hang_up_takes_back_what_was_not_begun(video: Video, engine: Bre
 
 
 def test_the_application_has_limits_on_purpose(store: StoreSettings) -> None:
-    video = build_video(VideoSettings(), store)._bound_deployment
+    video = build_video(VideoSettings(), store, WeightsSettings())._bound_deployment
     assert video.name == "Video"
     assert 0 < video.max_ongoing_requests <= 16 and 0 < video.max_queued_requests <= 64
     assert video.ray_actor_options == {"num_cpus": 0.2}

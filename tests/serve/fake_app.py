@@ -45,7 +45,7 @@ class FakeTts(_Killable, tts_module.Tts):
 
 class FakeVideo(_Killable, video_module.Video):
     def __init__(self, *settings: Any) -> None:
-        video_module.build_engine = lambda _, load: FakeAnimator(load=load)
+        video_module.build_engine = lambda _, load, weights: FakeAnimator(load=load)
         super().__init__(*settings)
 
 
@@ -63,6 +63,6 @@ def build_app(args: AppArgs) -> serve.Application:
     asr = serve.deployment(name="ASR")(FakeAsr).bind(args.asr, args.weights)
     llm = serve.deployment(name="LLM")(FakeLlm).bind(args.llm, args.weights)
     tts = serve.deployment(name="TTS")(FakeTts).bind(args.tts, args.weights, args.store)
-    video = serve.deployment(name="Video")(FakeVideo).bind(args.video, args.store)
+    video = serve.deployment(name="Video")(FakeVideo).bind(args.video, args.store, args.weights)
     coordinator = serve.deployment(name="Coordinator")(MortalCoordinator).bind(args.coordinator, args.jobs)
     return build_gateway(args, asr, llm, tts, video, coordinator)

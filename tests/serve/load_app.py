@@ -46,7 +46,7 @@ def build_app(args: AppArgs) -> serve.Application:
     asr = serve.deployment(name="ASR")(HearingAsr).bind(args.asr, args.weights)
     llm = serve.deployment(name="LLM")(WatchedLlm).bind(args.llm, args.weights)
     tts = serve.deployment(name="TTS")(WatchedTts).bind(args.tts, args.weights, args.store)
-    video = serve.deployment(name="Video")(FakeVideo).bind(args.video, args.store)
+    video = serve.deployment(name="Video")(FakeVideo).bind(args.video, args.store, args.weights)
     coordinator = serve.deployment(name="Coordinator")(MortalCoordinator).bind(args.coordinator, args.jobs)
     gateway: serve.Application = serve.deployment(name="Gateway")(WatchedGateway).bind(
         args, asr, llm, tts, video, coordinator
