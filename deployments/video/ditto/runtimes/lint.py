@@ -26,7 +26,8 @@ def operators_of(version: TensorRtVersion) -> dict[str, dict[str, Any]]:
     """The rules of a version by operator, with what it inherits."""
     entry = table()["versions"][version]
     inherited = operators_of(entry["extends"]) if "extends" in entry else {}
-    return inherited | entry["operators"]
+    rules: dict[str, dict[str, Any]] = entry["operators"]
+    return inherited | rules
 
 
 def lint(model: onnx.ModelProto, version: TensorRtVersion) -> list[str]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-NAMES = {
+NAMES: dict[int, str] = {
     onnx.TensorProto.FLOAT: "FP32",
     onnx.TensorProto.FLOAT16: "FP16",
     onnx.TensorProto.BFLOAT16: "BF16",
