@@ -16,6 +16,8 @@ from deployments.asr.metrics import AsrMetrics
 from deployments.asr.settings import AsrSettings
 from deployments.contracts import HEARING_RATE_HZ, Pcm, Transcript, Utterance
 from deployments.errors import AvatarError, EngineFailed
+from deployments.gpu.metrics import GpuMetrics
+from deployments.gpu.share import take_share
 from deployments.weights.settings import WeightsSettings
 
 _FAILURES_TO_RESTART = 3
@@ -33,8 +35,10 @@ class Asr:
         """Loads the engine and warms it up; only then is the replica ready."""
         started = time.perf_counter()
         self._metrics = AsrMetrics()
+        self._share = take_share(settings.gpu, "ASR", GpuMetrics)
         self._thread = ThreadPoolExecutor(1, "asr")
         self._engine = self._thread.submit(build_engine, settings, weights).result()
+        self._share.settle()
         self._failed_batches = 0
         self._together.set_max_batch_size(settings.batching.max_batch_size)  # type: ignore[attr-defined]
         self._together.set_batch_wait_timeout_s(settings.batching.batch_wait_timeout_s)  # type: ignore[attr-defined]
@@ -54,6 +58,7 @@ class Asr:
         failed batches in a row, or what the engine raises: Serve restarts the replica."""
         if self._failed_batches >= _FAILURES_TO_RESTART:
             raise EngineFailed(f"The last {self._failed_batches} batches failed in the speech recognition engine.")
+        self._share.observe()
         silence = Utterance(Pcm(np.zeros(HEARING_RATE_HZ // 2, np.float32), HEARING_RATE_HZ))
         (result,) = await self._in_thread(partial(self._engine.transcribe, [silence]))
         if isinstance(result, Exception):

@@ -13,6 +13,8 @@ from ray import serve
 
 from deployments.contracts import Cancellation, Pcm, SpeechRequest
 from deployments.errors import AvatarError, Cancelled, EngineFailed
+from deployments.gpu.metrics import GpuMetrics
+from deployments.gpu.share import take_share
 from deployments.priority import yield_to_others
 from deployments.store.cache import CachedReader
 from deployments.store.settings import StoreSettings
@@ -35,8 +37,10 @@ class Tts:
         started = time.perf_counter()
         yield_to_others(settings.niceness)
         load = CachedReader(Store(store.url), VOICE_ENROLMENTS, store)
+        self._share = take_share(settings.gpu, "TTS", GpuMetrics)
         self._thread = ThreadPoolExecutor(1, "tts")
         self._engine = self._thread.submit(build_engine, settings, weights, load).result()
+        self._share.settle()
         self._metrics = TtsMetrics()
         self._failures = 0
         _log.info("The %s engine is ready after %.1f s", settings.engine, time.perf_counter() - started)
@@ -77,6 +81,7 @@ class Tts:
 
     async def check_health(self) -> None:
         """Raises EngineFailed after several failures in a row: Serve restarts the replica."""
+        self._share.observe()
         if self._failures >= _FAILURES_TO_RESTART:
             raise EngineFailed(f"Speech failed {self._failures} times in a row.")
 

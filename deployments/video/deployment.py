@@ -13,6 +13,8 @@ import numpy as np
 from ray import serve
 
 from deployments.contracts import FRAMES_PER_SECOND, Image, Step, Stepped
+from deployments.gpu.metrics import GpuMetrics
+from deployments.gpu.share import take_share
 from deployments.store.cache import CachedReader
 from deployments.store.settings import StoreSettings
 from deployments.store.store import AVATAR_ENROLMENTS, Store
@@ -38,6 +40,7 @@ class Video:
         """Loads the engine, warms it up with one frame, and only then is the replica ready."""
         started = time.perf_counter()
         load = CachedReader(Store(store.url), AVATAR_ENROLMENTS, store)
+        self._share = take_share(settings.gpu, "Video", GpuMetrics)
         self._thread = ThreadPoolExecutor(1, "video")
         self._engine = self._thread.submit(build_engine, settings, load, weights).result()
         self._metrics = VideoMetrics()
@@ -47,6 +50,7 @@ class Video:
         self._last_success = 0.0
         self._device_failure: DeviceFailed | None = None
         self._thread.submit(self._prove).result()
+        self._share.settle()
         _log.info("The %s engine is ready after %.1f s", settings.engine, time.perf_counter() - started)
 
     async def step(self, step: Step) -> Stepped:
@@ -76,6 +80,7 @@ class Video:
         """
         if self._device_failure is not None:
             raise self._device_failure
+        self._share.observe()
         if time.monotonic() - self._last_success > _PROOF_OF_LIFE_SECONDS:
             await self._in_thread(self._prove)
 
