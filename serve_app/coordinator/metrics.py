@@ -9,6 +9,8 @@ class CoordinatorMetrics:
     """Implements `serve_app.coordinator.meter.PeopleMeter`. Made in the replica."""
 
     def __init__(self) -> None:
+        self.people = 0
+        """Answered and waiting, as last heard."""
         self._answered = metrics.Gauge("avatar_coordinator_people_answered", "People being answered.")
         self._waiting = metrics.Gauge("avatar_coordinator_people_waiting", "People who wait for a place.")
         self._waits = metrics.Histogram(
@@ -18,6 +20,7 @@ class CoordinatorMetrics:
         self._sessions = metrics.Gauge("avatar_coordinator_sessions_kept", "Sessions that can be resumed.")
 
     def present(self, answered: int, waiting: int) -> None:
+        self.people = answered + waiting
         self._answered.set(answered)
         self._waiting.set(waiting)
 

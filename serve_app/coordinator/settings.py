@@ -3,12 +3,27 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class CapacitySettings(BaseModel):
+    """Where it was measured how many people a card holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str | None = Field(
+        None, min_length=1, description="what `avatar bench capacity` wrote; while it is not there, max_people stands"
+    )
+    gpu: str | None = Field(None, description="the card it must have been measured on, as in `NVIDIA L4`: L4")
+    cards: int = Field(1, ge=1, description="so many cards; the people of one are multiplied by it")
+
+
 class CoordinatorSettings(BaseModel):
     """Settings of admission and of resumable sessions. All times in seconds of wall time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_people: int = Field(4, ge=1, description="people answered at once, over all gateways")
+    capacity: CapacitySettings = Field(
+        CapacitySettings(), description="a measurement (`file`, `gpu`, `cards`) that replaces max_people"
+    )
     max_waiting: int = Field(16, ge=0, description="people who may wait for a place; more are refused")
     max_wait_seconds: float = Field(120, gt=0, description="who has waited for so long is refused")
     turn_seconds: float = Field(
