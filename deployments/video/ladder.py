@@ -89,7 +89,9 @@ class Ladder:
         self._last = clock()
         self._high_since: float | None = None
         self._low_since: float | None = None
-        self._forget()
+        # forgotten bit by bit: seconds of the engine, of its motion model, of video made; steps in hand and their weight
+        self._seconds, self._motion, self._media = 0.0, 0.0, 0.0
+        self._present, self._weight = 0.0, 0.0
         self.quality = Quality()
 
     @property
@@ -152,4 +154,5 @@ class Ladder:
             self._forget()
 
     def _forget(self) -> None:
-        self._seconds = self._motion = self._media = self._present = self._weight = 0.0
+        self._seconds, self._motion, self._media = 0.0, 0.0, 0.0
+        self._present, self._weight = 0.0, 0.0
