@@ -1,7 +1,9 @@
 """Weights over HTTPS: from the model hub at a pinned revision, or from a fixed address. What broke off is resumed."""
 
 import logging
+import re
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ from deployments.weights.sources import Advanced, SourceFailed
 logger = logging.getLogger("ray.serve")
 
 _STALL_SECONDS = 30.0
+_MOST_REDIRECTS = 5
 
 
 def address_of(source: HubSource | UrlSource, settings: WeightsSettings) -> str:
@@ -21,6 +24,48 @@ def address_of(source: HubSource | UrlSource, settings: WeightsSettings) -> str:
     if isinstance(source, UrlSource):
         return source.url
     return f"{settings.hub_url.rstrip('/')}/{source.repository}/resolve/{source.revision}/{source.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the hub says a file is, before it is fetched. `commit` is the revision it stands in."""
+
+    sha256: str
+    size_bytes: int
+    commit: str
+
+
+def identify(address: str, revision: str) -> Identity:
+    """The digest that the hub keeps for a large file (Git LFS), from the headers of its resolve address.
+
+    `revision` is the commit asked for. Raises SourceFailed where the hub refuses, names no sha256, or answers for
+    another commit.
+    """
+    try:
+        response = _head(address)
+    except httpx.HTTPError as error:
+        raise SourceFailed(f"{address} does not say what the file is: {error!r}") from error
+    if response.is_error:
+        raise SourceFailed(f"{address} answered {response.status_code}")
+    headers = response.headers
+    digest = headers.get("X-Linked-Etag", "").removeprefix("W/").strip('"').lower()
+    size = headers.get("X-Linked-Size", "")
+    if not re.fullmatch(r"[0-9a-f]{64}", digest) or not size.isdigit():
+        raise SourceFailed(f"{address} names no sha256 and size for the file, so it could not be verified")
+    commit = headers.get("X-Repo-Commit", "")
+    if commit and commit != revision:
+        raise SourceFailed(f"{address} answers for commit {commit}, not for {revision}")
+    return Identity(digest, int(size), commit or revision)
+
+
+def _head(address: str) -> httpx.Response:
+    """The hub's own answer: redirects within it are followed (renamed repositories), that to its storage is not."""
+    for _ in range(_MOST_REDIRECTS):
+        response = httpx.head(address, headers={"Accept-Encoding": "identity"}, timeout=_STALL_SECONDS)
+        if not response.has_redirect_location or "X-Linked-Etag" in response.headers:
+            return response
+        address = str(response.url.join(response.headers["Location"]))
+    return response
 
 
 class Probe:

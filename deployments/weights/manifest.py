@@ -2,9 +2,9 @@
 
 import functools
 import importlib.resources
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deployments.errors import NotFound
 
@@ -50,20 +50,43 @@ Source = Annotated[HubSource | UrlSource | RegistrySource, Field(discriminator="
 
 
 class WeightFile(_Data):
-    """One file. `size_bytes` is for progress and free space; `sha256` alone decides whether it is accepted."""
+    """One file. `size_bytes` is for progress and free space; `sha256` alone decides whether it is accepted.
+
+    Without a `sha256` the one that the hub names for this revision decides, once: it is written down beside the file
+    with the first download and is as good as a listed one from then on (record.py). `size_bytes` is an estimate then.
+    """
 
     name: FileName
     size_bytes: int = Field(gt=0)
-    sha256: Sha256
+    sha256: Sha256 | None = None
     sources: tuple[Source, ...] = Field(min_length=1, description="In order of preference, several where possible")
+
+    @model_validator(mode="after")
+    def _somebody_knows_the_digest(self) -> Self:
+        if self.sha256 is None and not all(isinstance(source, HubSource) for source in self.sources):
+            raise ValueError(f"{self.name} lists no sha256, and only a hub can name one")
+        return self
 
 
 class Licence(_Data):
-    """Under what terms the weights are used. `notice` is written beside them, as the licence asks."""
+    """Under what terms the weights are used. `notice` is written beside them, as the licence asks.
+
+    With `consent` somebody has to agree before they are fetched or used (consent.py). `key` is the licence's name on
+    the command line and, in capitals, in the environment variable AVATAR_ACCEPT_<KEY>.
+    """
 
     name: str
     url: str
     notice: str
+    consent: bool = False
+    key: str = Field("", pattern=r"^[a-z0-9]*$")
+    version: str = ""
+
+    @model_validator(mode="after")
+    def _can_be_accepted(self) -> Self:
+        if self.consent and not self.key:
+            raise ValueError(f"{self.name} wants consent and has no key to give it by")
+        return self
 
 
 class WeightSet(_Data):

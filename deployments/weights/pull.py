@@ -10,9 +10,11 @@ from filelock import FileLock
 
 from deployments.errors import WeightsMissing
 from deployments.weights import hub, registry
+from deployments.weights.consent import Ask, require_consent
 from deployments.weights.digest import mark, marked_sha256, sha256_of
-from deployments.weights.manifest import RegistrySource, Source, WeightFile, WeightSet
-from deployments.weights.resolver import check_file, mismatch, require
+from deployments.weights.manifest import HubSource, RegistrySource, Source, WeightFile, WeightSet
+from deployments.weights.record import Recorded, record, settled
+from deployments.weights.resolver import check_file, folder_of, mismatch, require
 from deployments.weights.settings import WeightsSettings
 from deployments.weights.sources import Advanced, SourceFailed
 
@@ -41,13 +43,21 @@ class Puller:
         self._probe = probe or hub.Probe(settings.probe_seconds)
         self._fetch_archive = fetch_archive or registry.download_archive
 
-    def pull(self, weight_set: WeightSet, progress: Progress | None = None, announce: Announce | None = None) -> Path:
+    def pull(
+        self,
+        weight_set: WeightSet,
+        progress: Progress | None = None,
+        announce: Announce | None = None,
+        ask: Ask | None = None,
+    ) -> Path:
         """The folder of the set, with every file in place and verified. What is already right is not touched.
 
-        Two pulls of one set wait for each other. Raises WeightsMissing, naming every source that was tried
-        and why it failed; what is not verified does not stay under its name.
+        Two pulls of one set wait for each other. `ask` is called where the licence wants consent and has none yet.
+        Raises WeightsMissing, naming every source that was tried and why it failed; what is not verified does not
+        stay under its name. Raises ConsentMissing before anything is fetched.
         """
-        folder = self._settings.cache_dir / weight_set.name
+        folder = folder_of(weight_set.name, self._settings)
+        require_consent(weight_set, folder, ask)
         if self._settings.offline or weight_set.name in self._settings.paths:
             return require(weight_set.name, self._settings)
         if all(_right(folder / file.name, file) for file in weight_set.files):
@@ -100,6 +110,9 @@ class Puller:
         self, source: Source, file: WeightFile, folder: Path, shelf: registry.Shelf, advanced: Advanced
     ) -> None:
         part = folder / f".{file.name}.part"
+        entry = self._named_by_hub(source) if settled(file, folder).sha256 is None else None
+        update = entry.model_dump(include={"sha256", "size_bytes"}) if entry is not None else {}
+        file = settled(file, folder).model_copy(update=update)
         if isinstance(source, RegistrySource):
             try:
                 registry.assemble(source, part, file.size_bytes, shelf, advanced)
@@ -109,11 +122,21 @@ class Puller:
         else:
             self._download(hub.address_of(source, self._settings), part, file, advanced)
         try:
-            check_file(part, file, _name(source, self._settings))
+            found = check_file(part, file, _name(source, self._settings))
+            if entry is not None:
+                record(folder, file.name, entry)
             part.replace(folder / file.name)
         finally:
             part.unlink(missing_ok=True)
-        mark(folder / file.name, file.sha256)
+        mark(folder / file.name, found)
+
+    def _named_by_hub(self, source: Source) -> Recorded | None:
+        """What the hub says the file is, where the source is a hub. Raises SourceFailed where it does not say."""
+        if not isinstance(source, HubSource):
+            return None
+        address = hub.address_of(source, self._settings)
+        identity = hub.identify(address, source.revision)
+        return Recorded(sha256=identity.sha256, size_bytes=identity.size_bytes, source=address, commit=identity.commit)
 
     def _download(self, address: str, part: Path, file: WeightFile, advanced: Advanced) -> None:
         resumed = part.exists()
@@ -129,7 +152,8 @@ def _registry_sources(files: list[WeightFile]) -> list[RegistrySource]:
 
 
 def _right(path: Path, file: WeightFile) -> bool:
-    if not path.is_file():
+    file = settled(file, path.parent)
+    if not path.is_file() or file.sha256 is None:
         return False
     if marked_sha256(path) == file.sha256:
         return True

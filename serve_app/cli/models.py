@@ -6,10 +6,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from deployments.weights.consent import accepted
 from deployments.weights.manifest import Manifest, WeightFile, WeightSet, load_manifest
 from deployments.weights.pull import Puller
 from deployments.weights.resolver import folder_of, present, verify
 from deployments.weights.settings import WeightsSettings
+from serve_app.cli.consent import asking, known_keys
 
 _TENTHS = 10
 
@@ -22,8 +24,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     listing.set_defaults(run=list_models)
     pulling = actions.add_parser("pull", help="fetch what is missing; without names, what the default profile needs")
     pulling.add_argument("--offline", action="store_true", help="fetch nothing, only say what is missing")
+    pulling.add_argument(
+        "--accept-licence",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="agree to a licence that asks for it, such as cpml; otherwise it is asked at the terminal",
+    )
     pulling.set_defaults(run=pull_models)
     verifying = actions.add_parser("verify", help="hash every file anew; without names, all sets that are here")
+    verifying.add_argument(
+        "--record",
+        action="store_true",
+        help="trust files as they are for which no sha256 is listed and which were not fetched here",
+    )
     verifying.set_defaults(run=verify_models)
     for action in (listing, pulling, verifying):
         action.add_argument("--cache-dir", type=Path, default=None, help="folder of the weights")
@@ -32,25 +46,34 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def list_models(arguments: argparse.Namespace) -> int:
-    """Print every set with its size, state and licence."""
+    """Print every set with its size, state, licence, and whether that wants consent."""
     settings, manifest = _settings(arguments), load_manifest()
     width = max(len(weight_set.name) for weight_set in manifest.sets)
     for weight_set in manifest.sets:
         state = "here" if present(weight_set, settings) else ("needed" if weight_set.default else "optional")
         size = f"{weight_set.size_bytes / 1e6:6.0f} MB"
-        print(f"{weight_set.name:<{width}}  {size}  {state:<8}  {weight_set.licence.name:<18}  {weight_set.summary}")
+        about = f"{weight_set.licence.name:<18}  {_consent(weight_set, settings):<16}  {weight_set.summary}"
+        print(f"{weight_set.name:<{width}}  {size}  {state:<8}  {about}")
     print(f"in {settings.cache_dir}")
     return 0
 
 
+def _consent(weight_set: WeightSet, settings: WeightsSettings) -> str:
+    if not weight_set.licence.consent:
+        return ""
+    return "accepted" if accepted(weight_set.licence, folder_of(weight_set.name, settings)) else "asks for consent"
+
+
 def pull_models(arguments: argparse.Namespace) -> int:
-    """Fetch sets, with a progress bar. Raises NotFound for an unknown name, WeightsMissing where one cannot be had."""
+    """Fetch sets, with a progress bar. Raises NotFound for an unknown name, WeightsMissing where one cannot be had,
+    its kind ConsentMissing where a licence was not accepted."""
     settings, manifest = _settings(arguments), load_manifest()
+    ask = asking(known_keys(arguments.accept_licence, manifest))
     sets = _chosen(arguments, manifest, manifest.defaults())
     puller = Puller(settings)
     for weight_set in sets:
         with _Bars() as bars:
-            puller.pull(weight_set, bars.show, _announce)
+            puller.pull(weight_set, bars.show, _announce, ask)
     names = ", ".join(weight_set.name for weight_set in sets)
     print(f"Weights are ready in {settings.cache_dir}: {names}", flush=True)
     return 0
@@ -64,7 +87,7 @@ def verify_models(arguments: argparse.Namespace) -> int:
     wrong = False
     for weight_set in sets:
         with tqdm(total=weight_set.size_bytes, desc=weight_set.name, disable=None, **_BAR) as bar:
-            problems = verify(weight_set, settings, bar.update)
+            problems = verify(weight_set, settings, bar.update, trusting=arguments.record)
         wrong = wrong or bool(problems)
         print(f"{weight_set.name}: " + ("ok" if not problems else f"in {folder_of(weight_set.name, settings)}"))
         for problem in problems:

@@ -28,8 +28,36 @@ def test_hub_files_are_pinned_to_a_commit() -> None:
                 assert len(source.revision) == 40 and int(source.revision, 16)
 
 
-def test_every_file_can_be_had_without_a_hub() -> None:
-    assert all(any(isinstance(source, RegistrySource) for source in file.sources) for file in all_files())
+def test_every_file_of_the_default_profile_can_be_had_without_a_hub() -> None:
+    files = [file for weight_set in load_manifest().defaults() for file in weight_set.files]
+    assert all(any(isinstance(source, RegistrySource) for source in file.sources) for file in files)
+
+
+def test_the_sets_of_the_gpu_profile_are_there_and_optional() -> None:
+    names = ("whisper-large-v3-turbo", "whisper-large-v3", "xtts-v2", "ditto-pytorch", "ditto-hubert", "ditto-config")
+    for name in (*names, "ditto-landmarks", "ditto-insightface"):
+        assert not load_manifest().get(name).default
+
+
+def test_non_commercial_licences_ask_for_consent() -> None:
+    asking = {
+        weight_set.name: weight_set.licence.key for weight_set in load_manifest().sets if weight_set.licence.consent
+    }
+    assert asking == {"xtts-v2": "cpml", "ditto-insightface": "insightface"}
+    assert all("non-commercial" in load_manifest().get(name).licence.notice for name in asking)
+
+
+def test_only_what_a_hub_vouches_for_may_lack_its_sha256() -> None:
+    unlisted = [file for file in all_files() if file.sha256 is None]
+    assert unlisted and all(isinstance(source, HubSource) for file in unlisted for source in file.sources)
+    raw = load_manifest().model_dump(mode="json")
+    raw["sets"][0]["files"][0]["sha256"] = None
+    with pytest.raises(ValueError, match="no sha256"):
+        Manifest.model_validate(raw)
+    raw = load_manifest().model_dump(mode="json")
+    raw["sets"][0]["licence"]["consent"] = True
+    with pytest.raises(ValueError, match="consent"):
+        Manifest.model_validate(raw)
 
 
 def test_the_hub_is_tried_before_the_registry() -> None:
