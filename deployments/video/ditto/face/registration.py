@@ -1,10 +1,17 @@
 """Enrolment: a photo becomes an avatar."""
 
-from deployments.contracts import Image
-from deployments.video.ditto.face.avatar import DittoAvatar
+import cv2
+import numpy as np
+
+from deployments.contracts import Float32, Image
+from deployments.errors import BadInput
+from deployments.video.ditto.face.avatar import CROP_PIXELS, SOURCE_PIXELS, DittoAvatar, as_picture
+from deployments.video.ditto.face.crop import Crop, cut, moved, place
 from deployments.video.ditto.face.finder import Finder
+from deployments.video.ditto.face.framing import extended, frame, limited, show
 from deployments.video.ditto.face.settings import FaceSettings
 from deployments.video.ditto.types import FaceNetworks
+from deployments.video.sampling import resized
 
 
 def register(
@@ -15,4 +22,34 @@ def register(
     `photo`: uint8 [h, w, 3] BGR, upright. `canvas`: (width, height) of the frames, both even. Raises BadInput with
     the reason where the photo cannot be used.
     """
-    raise NotImplementedError
+    if canvas[0] % 2 or canvas[1] % 2:
+        raise BadInput(f"A canvas of {canvas[0]}x{canvas[1]} cannot be encoded: both sides must be even.")
+    if min(photo.shape[:2]) < 2:
+        raise BadInput("The photo is empty. Send a photo of one person looking at the camera.")
+    photo = limited(photo, settings.photo_side_max)
+    found = finder.find(photo)
+    view = frame(found.mesh, (photo.shape[1], photo.shape[0]), canvas, settings)
+    photo, wider = extended(photo, view, canvas)
+    shift = np.array([round(wider.left - view.left), round(wider.top - view.top)], np.float32)
+    landmarks = found.landmarks + shift
+    crop = place(landmarks, CROP_PIXELS, settings.crop_scale, settings.crop_rise, settings.crop_upright)
+    picture = np.ascontiguousarray(cut(photo, crop)[:, :, ::-1])
+    source = resized(picture, (SOURCE_PIXELS, SOURCE_PIXELS), cv2.INTER_AREA)
+    return DittoAvatar(
+        background=show(photo, wider, canvas),
+        placement=(wider.to_canvas() @ crop.inverse).astype(np.float32),
+        source=source,
+        motion=networks.motion(as_picture(source, SOURCE_PIXELS)),
+        mesh=_over_crop(found.mesh, shift, crop),
+        landmarks=moved(landmarks, crop.matrix),
+    )
+
+
+def _over_crop(mesh: Float32, shift: Float32, crop: Crop) -> Float32:
+    """float32 [478, 3]: the mesh over the crop's side. Depth shrinks with the rest (spec 1.9: all by the crop's side).
+
+    The published pipeline looks for the mesh again, in the crop; the one found in the photo is the mean of several
+    looks at its full resolution.
+    """
+    flat = moved(mesh[:, :2] + shift, crop.matrix) / np.float32(crop.pixels)
+    return np.column_stack([flat, mesh[:, 2] / np.float32(crop.side)]).astype(np.float32)

@@ -1,0 +1,94 @@
+"""How much of a photo the canvas shows, and what it shows beyond the photo's edges."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from deployments.contracts import Float32, Image
+from deployments.video.ditto.face.settings import FaceSettings
+from deployments.video.faces.indices import CHIN, FOREHEAD, LEFT_CHEEK, RIGHT_CHEEK
+from deployments.video.sampling import blurred, resized
+
+FACE_PROPORTION = 1.45
+"""Forehead to chin over the width of a usual face: a longer one takes its share by its length."""
+EDGE_BLUR = 0.04
+"""Sigma of the blur of what continues the photo's edges, over the canvas's width."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The part of a photo that fills the canvas. `left`, `top`: its corner in photo pixels, counted from the corner of
+    the first one; `step`: photo pixels per canvas pixel."""
+
+    left: float
+    top: float
+    step: float
+
+    def to_canvas(self) -> Float32:
+        """float32 [3, 3] from photo pixels to canvas pixels, both counted at their centres."""
+        zoom = 1 / self.step
+        x, y = (0.5 - self.left) * zoom - 0.5, (0.5 - self.top) * zoom - 0.5
+        return np.array([[zoom, 0, x], [0, zoom, y], [0, 0, 1]], np.float32)
+
+    def moved(self, across: int, down: int) -> "View":
+        """The same view of the photo after its corner has moved by so many pixels."""
+        return View(self.left + across, self.top + down, self.step)
+
+
+def limited(photo: Image, side_max: int) -> Image:
+    """The photo with its longer side `side_max` at most and both sides even (spec 3.3)."""
+    height, width = photo.shape[:2]
+    shrink = max(height, width) / side_max
+    if shrink > 1:
+        photo = resized(photo, (max(2, round(width / shrink)), max(2, round(height / shrink))), cv2.INTER_AREA)
+    return photo[: photo.shape[0] // 2 * 2, : photo.shape[1] // 2 * 2]
+
+
+def frame(mesh: Float32, photo_size: tuple[int, int], canvas: tuple[int, int], settings: FaceSettings) -> View:
+    """Where the canvas lies on the photo. `mesh`: float32 [478, 3] in photo pixels; sizes are (width, height).
+
+    The face gets its share of the width as far as the photo reaches; on a smaller photo it gets up to its largest
+    share; what is missing even then lies beyond the photo.
+    """
+    width, height = canvas
+    across = float(np.linalg.norm(mesh[LEFT_CHEEK, :2] - mesh[RIGHT_CHEEK, :2]))
+    down = float(np.linalg.norm(mesh[FOREHEAD, :2] - mesh[CHIN, :2]))
+    face = max(across, down / FACE_PROPORTION)
+    wanted = face / (settings.face_share * width)
+    closest = face / (max(settings.face_share, settings.face_share_max) * width)
+    inside = min(photo_size[0] / width, photo_size[1] / height)
+    step = max(min(wanted, max(inside, closest)), 1 / settings.enlargement_max)
+    middle = (mesh[FOREHEAD, :2] + mesh[CHIN, :2]) / 2
+    corner = (float(middle[0]) - width * step / 2, float(middle[1]) - settings.face_height * height * step)
+    rooms = (photo_size[0] - width * step, photo_size[1] - height * step)
+    left, top = (float(np.clip(at, min(0.0, room), max(0.0, room))) for at, room in zip(corner, rooms, strict=True))
+    return View(left, top, step)
+
+
+def extended(photo: Image, view: View, canvas: tuple[int, int]) -> tuple[Image, View]:
+    """The photo with as much added to its sides as the view needs, and the view of it. What is added continues the
+    edge's pixels, more blurred the farther they are. A photo that fills the view is returned as it is."""
+    height, width = photo.shape[:2]
+    right, bottom = view.left + canvas[0] * view.step - width, view.top + canvas[1] * view.step - height
+    # A hundredth of a pixel is the rounding of a view that was fitted to the photo.
+    before_x, before_y, after_x, after_y = (
+        max(0, int(np.ceil(missing - 0.01))) for missing in (-view.left, -view.top, right, bottom)
+    )
+    if not (before_x or before_y or after_x or after_y):
+        return photo, view
+    wide = cv2.copyMakeBorder(photo, before_y, after_y, before_x, after_x, cv2.BORDER_REPLICATE)
+    sigma = EDGE_BLUR * canvas[0] * view.step
+    x, y = np.arange(wide.shape[1]) - before_x, np.arange(wide.shape[0]) - before_y
+    outside_x, outside_y = np.maximum(np.maximum(-x, x - width + 1), 0), np.maximum(np.maximum(-y, y - height + 1), 0)
+    distance = np.hypot(outside_x[None], outside_y[:, None])
+    share = np.minimum(distance / (2 * sigma), 1).astype(np.float32)[..., None]
+    mixed = share * blurred(wide, sigma).astype(np.float32) + (1 - share) * wide
+    return np.rint(mixed).astype(np.uint8), view.moved(before_x, before_y)
+
+
+def show(photo: Image, view: View, canvas: tuple[int, int]) -> Image:
+    """The canvas: uint8 [h, w, 3]. Where the photo has more pixels it is smoothed first, so that none is left out."""
+    source = blurred(photo, 0.42 * view.step) if view.step > 1.3 else photo
+    shown = cv2.warpAffine(source, view.to_canvas()[:2], canvas, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return shown.astype(np.uint8, copy=False)
