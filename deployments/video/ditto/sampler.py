@@ -12,6 +12,7 @@ import torch
 
 from deployments.contracts import Float32
 from deployments.errors import EngineFailed
+from deployments.video.ditto.sizes import CONDITION_DIMS, MOTION_DIMS, WINDOW_FRAMES
 
 Array = TypeVar("Array", Float32, torch.Tensor)
 TRAINING_STEPS = 1000
@@ -67,10 +68,18 @@ def schedule(steps: int) -> tuple[Step, ...]:
     for time, following in pairwise(listed):
         now, then = left[time], left[following]
         fresh = np.sqrt((one - now / then) * (one - then) / (one - now))
-        noise = np.sqrt(one - then - fresh * fresh)
+        # Where it is nothing, as in the first of two or three steps, rounding may take it below.
+        noise = np.sqrt(np.maximum(one - then - fresh * fresh, np.float32(0)))
         signal = (one / np.sqrt(one - now), np.sqrt(now / (one - now)), np.sqrt(then))
         found.append(Step(time, *(float(value) for value in (*signal, noise, fresh))))
     return (*found, Step(listed[-1], 0.0, 0.0, 1.0, 0.0, 0.0))
+
+
+def noise_in(x: Array, motion: Array, time: int) -> Array:
+    """The noise in x [b, 80, 265] at a time, given the motion without it; the published graph's `pred_noise`."""
+    left = float(remaining()[time])
+    found: Array = (1 - left) ** -0.5 * x - (left / (1 - left)) ** 0.5 * motion
+    return found
 
 
 def denoise(predict: Callable[[int, Array], Array], noise: Array) -> Array:
@@ -90,7 +99,11 @@ def denoise(predict: Callable[[int, Array], Array], noise: Array) -> Array:
 def check_window(conditions: Float32, first: Float32, noise: Float32) -> None:
     """Raises EngineFailed where the arguments of `Diffuser.sample` do not fit each other."""
     rows = len(conditions)
-    fits = conditions.ndim == 3 and first.ndim == 2 and noise.ndim == 4 and len(first) == noise.shape[1] == rows > 0
-    if not fits:
+    wanted = (
+        (rows, WINDOW_FRAMES, CONDITION_DIMS),
+        (rows, MOTION_DIMS),
+        (len(noise), rows, WINDOW_FRAMES, MOTION_DIMS),
+    )
+    if not rows or not len(noise) or (conditions.shape, first.shape, noise.shape) != wanted:
         shapes = f"conditions {conditions.shape}, first {first.shape}, noise {noise.shape}"
         raise EngineFailed(f"The motion model was asked with {shapes}, which do not fit together. This is a defect.")

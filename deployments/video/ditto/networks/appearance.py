@@ -46,6 +46,7 @@ class Appearance(nn.Module):
     def __init__(self, sizes: Sizes = FULL) -> None:
         super().__init__()
         width = sizes.appearance_width
+        self.grid = sizes.grid
         self.volume = (sizes.volume_channels, sizes.depth)
         self.first = _Convolved(3, width)
         self.down_blocks = nn.ModuleList((_Convolved(width, 2 * width), _Convolved(2 * width, 4 * width)))

@@ -28,8 +28,9 @@ class Rotary(nn.Module):
 
 
 def turned(x: Tensor, turn: Turn) -> Tensor:
-    """[b, length, width] with each pair of neighbouring numbers turned by its position's angle."""
-    cosine, sine = turn
+    """[b, length, width] with each pair of neighbouring numbers turned by its position's angle. In the precision of x:
+    only the angles themselves need more."""
+    cosine, sine = turn[0].to(x.dtype), turn[1].to(x.dtype)
     across = torch.stack((-x[..., 1::2], x[..., 0::2]), -1).flatten(-2)
     return x * cosine + across * sine
 

@@ -92,16 +92,19 @@ class MotionDiffusion(nn.Module):
         time, time_tokens = self.time(times)
         return self._decoded(x, first, torch.cat((tokens, time_tokens), 1), time + hidden)
 
-    def forward(self, x: Tensor, first: Tensor, conditions: Tensor, times: Tensor) -> Tensor:
-        """Guided motion without noise [b, 80, 265]; arguments as of `branch`, conditions [b, 80, 1103]. Both branches
-        run as one batch of 2·b."""
+    def forward(self, x: Tensor, cond_frame: Tensor, cond: Tensor, time_cond: Tensor) -> Tensor:
+        """x_start, guided motion without noise [b, 80, 265]. Names as in the published ONNX graph.
+
+        `x`: noisy motion [b, 80, 265]. `cond_frame`: the conditioning motion [b, 265]. `cond`: conditions
+        [b, 80, 1103]. `time_cond`: int64 [b], 0 to 999. Both branches run as one batch of 2·b.
+        """
         batch = x.shape[0]
-        tokens = self.tokens(conditions)
-        time, time_tokens = self.time(times)
+        tokens = self.tokens(cond)
+        time, time_tokens = self.time(time_cond)
         both = torch.cat((tokens, self.null_cond_embed.expand(batch, -1, -1)))
         memory = torch.cat((both, torch.cat((time_tokens, time_tokens))), 1)
         condition = torch.cat((time + self.hidden(tokens), time + self.null_cond_hidden))
-        found = self._decoded(torch.cat((x, x)), torch.cat((first, first)), memory, condition)
+        found = self._decoded(torch.cat((x, x)), torch.cat((cond_frame, cond_frame)), memory, condition)
         return guided(found)
 
     def _decoded(self, x: Tensor, first: Tensor, memory: Tensor, condition: Tensor) -> Tensor:
