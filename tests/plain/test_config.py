@@ -1,4 +1,4 @@
-"""serve_config.yaml, read strictly: Serve itself accepts keys it does not know."""
+"""serve_config.yaml and the other profiles, read strictly: Serve itself accepts keys it does not know."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
-from ray.serve.config import AutoscalingConfig
+from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 from ray.serve.schema import (
     DeploymentSchema,
     HTTPOptionsSchema,
@@ -31,6 +31,7 @@ def unknown_keys(config: dict[str, Any]) -> list[str]:
     found += _extra(config.get("logging_config", {}), LoggingConfig, "logging_config.")
     for application in config["applications"]:
         found += _extra(application, ServeApplicationSchema, "applications.")
+        found += _extra(application.get("autoscaling_policy", {}), AutoscalingPolicy, "autoscaling_policy.")
         for deployment in application.get("deployments", []):
             where = f"{deployment['name']}."
             found += _extra(deployment, DeploymentSchema, where)
@@ -78,13 +79,14 @@ def test_unknown_or_impossible_args_are_refused(args: dict[str, Any]) -> None:
         AppArgs.model_validate(args)
 
 
-def test_every_deployment_says_how_it_is_scaled() -> None:
-    (application,) = yaml.safe_load((ROOT / "serve_config.yaml").read_text())["applications"]
+def test_every_deployment_says_how_it_is_scaled(config: dict[str, Any]) -> None:
+    (application,) = config["applications"]
     names = {deployment["name"] for deployment in application["deployments"]}
     assert names == {"Gateway", "Coordinator", "ASR", "LLM", "TTS", "Video"}
     for deployment in application["deployments"]:
         if deployment["name"] == "Coordinator":
-            assert deployment["num_replicas"] == 1 and "autoscaling_config" not in deployment
+            scaling = deployment.get("autoscaling_config", {"max_replicas": deployment.get("num_replicas")})
+            assert scaling["max_replicas"] == 1
             continue
         scaling = deployment["autoscaling_config"]
         assert scaling["min_replicas"] >= 1 and scaling["max_replicas"] >= scaling["min_replicas"]
