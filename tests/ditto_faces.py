@@ -67,14 +67,15 @@ def write_insightface(folder: Path, box: Sequence[float], points: Float32) -> No
     for anchor, score in ((0, 0.9), (1, 0.7)):
         place = 2 * (cell[1] * sides[32] + cell[0]) + anchor
         scores[32][place] = score
-        boxes[32][place] = (
-            np.array([cell[0] * 32 - left, cell[1] * 32 - top, right - cell[0] * 32, bottom - cell[1] * 32]) / 32
-        )
+        x, y = cell[0] * 32, cell[1] * 32
+        boxes[32][place] = np.array([x - left, y - top, right - x, bottom - y]) / 32
     named = {f"scores{place + 1}": values for place, values in enumerate(scores.values())}
     named |= {f"boxes{place + 1}": values for place, values in enumerate(boxes.values())}
-    named |= {f"kps{place + 1}": np.zeros((len(values), 10), np.float32) for place, values in enumerate(boxes.values())}
+    for place, values in enumerate(boxes.values()):
+        named[f"kps{place + 1}"] = np.zeros((len(values), 10), np.float32)
     _graph(folder / "det_10g.onnx", ("image", [1, 3, 512, 512]), named)
-    _graph(folder / "2d106det.onnx", ("data", ["n", 3, 192, 192]), {"fc1": (points / 96 - 1).reshape(1, 212)})
+    answer = np.asarray(points / 96 - 1, np.float32).reshape(1, 212)
+    _graph(folder / "2d106det.onnx", ("data", ["n", 3, 192, 192]), {"fc1": answer})
 
 
 class PlainFaceNetworks:
@@ -94,8 +95,9 @@ class PlainFaceNetworks:
         """As FaceNetworks says."""
         assert picture.shape == (1, 3, 256, 256) and picture.dtype == np.float32
         mean = picture.mean()
-        angles = [n(f"stand-in:{name}", (1, 66)) for name in ("pitch", "yaw", "roll")]
-        kp, exp = (np.float32(0.3) * n(f"stand-in:{name}", (1, 63)) for name in ("kp", "exp"))
-        return Motion(
-            np.full((1, 1), 1 + 0.1 * mean, np.float32), *angles, np.zeros((1, 3), np.float32), exp * mean, kp
+        pitch, yaw, roll, t, kp, exp = (
+            n(f"stand-in:{name}", (1, width))
+            for name, width in (("pitch", 66), ("yaw", 66), ("roll", 66), ("t", 3), ("kp", 63), ("exp", 63))
         )
+        scale = np.full((1, 1), 1 + 0.1 * mean, np.float32)
+        return Motion(scale, pitch, yaw, roll, 0 * t, np.float32(0.05 * mean) * exp, np.float32(0.3) * kp)
