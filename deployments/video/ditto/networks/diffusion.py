@@ -119,5 +119,6 @@ class MotionDiffusion(nn.Module):
 
 def guided(both: Tensor) -> Tensor:
     """[b, …] of conditional and then unconditional rows [2·b, …]: classifier-free guidance (arXiv 2207.12598)."""
-    conditional, unconditional = both.chunk(2)
+    # not chunk: that would fix the batch in an exported graph
+    conditional, unconditional = both.unflatten(0, (2, -1)).unbind(0)
     return unconditional + GUIDANCE * (conditional - unconditional)

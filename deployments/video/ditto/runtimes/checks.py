@@ -77,18 +77,27 @@ def _baked(model: onnx.ModelProto, facts: Facts) -> Iterator[str]:
         index = places.get(node.op_type)
         if index is None or index >= len(node.input) or node.input[index] == "" or node.input[0] in facts.constants:
             continue
-        first = _first(node.input[index], facts)
-        # 0 in a Reshape copies the dimension, -1 infers it. An Expand by 1 changes nothing.
-        if first is not None and first > 0 and not (node.op_type == "Expand" and first == 1):
-            yield f"{node.op_type} {node.name or node.output[0]} has a baked batch of {first}"
+        sizes = _sizes(node.input[index], facts)
+        if sizes and _is_baked(node.op_type, sizes):
+            yield f"{node.op_type} {node.name or node.output[0]} has a baked batch of {sizes[0]}"
 
 
-def _first(name: str, facts: Facts) -> int | None:
-    """The first of some sizes, where it is a constant."""
-    while name not in facts.constants:
-        maker = facts.makers.get(name)
-        if maker is None or maker.op_type not in ("Concat", "Cast", "Identity"):
-            return None
-        name = maker.input[0]
-    sizes = facts.constants[name]
-    return int(sizes.flat[0]) if sizes.size else None
+def _is_baked(operator: str, sizes: list[int]) -> bool:
+    """Whether these sizes hold for one batch only: 0 in a Reshape copies a dimension, -1 infers it, and a batch that is
+    split in two may have become that; an Expand by 1 changes nothing."""
+    if operator == "Expand":
+        return sizes[0] > 1
+    if operator == "Reshape" and sizes[0] > 1:
+        return all(size > 0 for size in sizes)
+    return sizes[0] > 0
+
+
+def _sizes(name: str, facts: Facts) -> list[int]:
+    """The leading sizes that are constant; -1 after them where others follow."""
+    constant = facts.constants.get(name)
+    if constant is not None:
+        return [int(size) for size in constant.flat]
+    maker = facts.makers.get(name)
+    if maker is None or maker.op_type not in ("Concat", "Cast", "Identity"):
+        return []
+    return [*_sizes(maker.input[0], facts), -1]

@@ -59,7 +59,7 @@ def graphs_of(sizes: Sizes) -> dict[str, Graph]:
     angles = tuple(Port(name, (ANGLE_BINS,)) for name in ("pitch", "yaw", "roll"))
     heads = (*angles, Port("t", (3,)), Port("exp", (3 * POINTS,)), Port("scale", (1,)), Port("kp", (3 * POINTS,)))
     every = (
-        Graph("appearance", (Port("picture", (3, sizes.source_pixels, sizes.source_pixels)),), (feature,)),
+        Graph("appearance", (Port("picture", (3, sizes.source_pixels, sizes.source_pixels), "own"),), (feature,)),
         Graph("motion", (Port("picture", (3, MOTION_PICTURE_PIXELS, MOTION_PICTURE_PIXELS)),), heads),
         Graph("stitch", (source, driving), (Port("stitched", points),)),
         Graph(
