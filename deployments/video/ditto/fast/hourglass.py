@@ -1,0 +1,45 @@
+"""W's hourglass as it serves: batch norms folded, convolutions after nearest ×2 as transposed ones."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deployments.video.ditto.fast.folds import Convolution, conv3d, upsampling3d, with_norm
+from deployments.video.ditto.networks.hourglass import ConvNorm, Hourglass
+
+
+def _folded(blocks: nn.ModuleList) -> list[Convolution]:
+    return [with_norm(block.conv, block.norm) for block in blocks if isinstance(block, ConvNorm)]
+
+
+def _without(convolution: Convolution, first: int, kept: Tensor) -> Convolution:
+    """The convolution of inputs whose channels from `first` on are `kept` of those it was made for, in that order."""
+    weight, bias = convolution
+    return torch.cat([weight[:, :first], weight[:, first:].index_select(1, kept)], dim=1), bias
+
+
+class FastHourglass(nn.Module):
+    """[n, kept, d, h, w] to [n, channels, d, h, w].
+
+    `kept`: int64, which of the published input channels come, in which order. The others are always zero.
+    """
+
+    def __init__(self, hourglass: Hourglass, kept: Tensor) -> None:
+        super().__init__()
+        encoder, decoder = hourglass.encoder, hourglass.decoder
+        down = _folded(encoder.down_blocks)
+        self.down = nn.ModuleList(conv3d(each) for each in [_without(down[0], 0, kept), *down[1:]])
+        up = _folded(decoder.up_blocks)
+        self.up = nn.ModuleList(upsampling3d(each) for each in up)
+        raised = len(up[-1][1])
+        self.last = conv3d(_without(with_norm(decoder.conv, decoder.norm), raised, kept))
+
+    def forward(self, volume: Tensor) -> Tensor:
+        """See the class."""
+        skips = [volume]
+        for down in self.down:
+            skips.append(F.avg_pool3d(torch.relu(down(skips[-1])), (1, 2, 2)))
+        volume = skips.pop()
+        for up in self.up:
+            volume = torch.cat([torch.relu(up(volume)), skips.pop()], dim=1)
+        return torch.relu(self.last(volume))

@@ -1,0 +1,99 @@
+"""W as it serves: the published network folded and cut in three. 342 GFLOP a frame become 300.
+
+`IdentityNet` sees a face once, `FieldsNet` says where a frame takes each part of it from (it may run at half rate), and
+`WarpTail` takes them. What changes besides folded norms and transposed convolutions: the compressed volume and the
+source's heatmaps are computed once a face; the 22 moved volumes are products of matrices (translate); a heatmap that is
+always zero is left out of the hourglass; masks are a softmax, which a constant added to all of them does not change, so
+that the first of 22 logits can be zero; and the 22 motions, all of them translations, are summed before they are added
+to the grid.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deployments.video.ditto.fast.folds import bias_of, conv2d, conv3d, with_norm
+from deployments.video.ditto.fast.hourglass import FastHourglass
+from deployments.video.ditto.fast.sampling import Sampling, sampled
+from deployments.video.ditto.fast.translate import gaussians, translated
+from deployments.video.ditto.networks.geometry import KEYPOINT_VARIANCE, identity_grid
+from deployments.video.ditto.networks.warp import MOTIONS, Warp
+from deployments.video.ditto.sizes import POINTS
+
+
+class IdentityNet(nn.Module):
+    """The constants of a face: feature [n, c, d, g, g] and kp_source float32 [n, 21, 3] to the compressed volume
+    [n, compressed_channels, d, g, g] and the source's heatmaps [n, 21, d, g, g], both of the weights' type."""
+
+    def __init__(self, warp: Warp) -> None:
+        super().__init__()
+        motion = warp.dense_motion_network
+        self.sizes = warp.sizes
+        self.compress = conv3d(with_norm(motion.compress, motion.norm))
+
+    def forward(self, feature: Tensor, kp_source: Tensor) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        compressed = torch.relu(self.compress(feature))
+        heat = gaussians(kp_source, self.sizes.depth, self.sizes.grid, KEYPOINT_VARIANCE)
+        return compressed, heat.to(compressed.dtype)
+
+
+def _moved(kp_source: Tensor, kp_driving: Tensor) -> Tensor:
+    """float32 [n, 21, 3]: where motions take their samples from, relative to where they go."""
+    return kp_source.float() - kp_driving.float()
+
+
+class FieldsNet(nn.Module):
+    """W's motion network: compressed [n, c, d, g, g] and heat [n, 21, d, g, g] of IdentityNet, kp_source and kp_driving
+    float32 [n, 21, 3], to mask [n, 22, d, g, g] and occlusion [n, 1, g, g], of the weights' type."""
+
+    def __init__(self, warp: Warp) -> None:
+        super().__init__()
+        motion, device = warp.dense_motion_network, warp.fourth.weight.device
+        self.sizes = sizes = warp.sizes
+        each = 1 + sizes.compressed_channels
+        channels = torch.arange(MOTIONS * each, device=device).view(MOTIONS, each)
+        # Published: heatmap and moved channels of each motion in turn; here all moved channels, then 21 heatmaps.
+        self.hourglass = FastHourglass(motion.hourglass, torch.cat([channels[:, 1:].flatten(), channels[1:, 0]]))
+        weight, bias = motion.mask.weight, bias_of(motion.mask)
+        self.mask = conv3d((weight[1:] - weight[:1], bias[1:] - bias[:1]))
+        self.occlusion = conv2d((motion.occlusion.weight, bias_of(motion.occlusion)))
+
+    def forward(self, compressed: Tensor, heat: Tensor, kp_source: Tensor, kp_driving: Tensor) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        kind = compressed.dtype
+        moved = F.pad(_moved(kp_source, kp_driving), (0, 0, 1, 0))
+        volumes = translated(compressed, moved).to(kind).transpose(2, 3).flatten(1, 2)
+        driven = gaussians(kp_driving, self.sizes.depth, self.sizes.grid, KEYPOINT_VARIANCE).to(kind)
+        prediction = self.hourglass(torch.cat([volumes, driven - heat], dim=1))
+        logits = F.pad(self.mask(prediction), (0, 0, 0, 0, 0, 0, 1, 0))
+        occlusion = torch.sigmoid(self.occlusion(prediction.flatten(1, 2)))
+        return torch.softmax(logits, dim=1), occlusion
+
+
+class WarpTail(nn.Module):
+    """Features moved: feature [n, c, d, g, g], kp_source and kp_driving float32 [n, 21, 3], mask [n, 22, d, g, g] and
+    occlusion [n, 1, g, g] to [n, warped_channels, g, g], of the weights' type. `sampling`: see fast.sampling."""
+
+    def __init__(self, warp: Warp, *, sampling: Sampling = "rank5") -> None:
+        super().__init__()
+        self.sizes, self.sampling = warp.sizes, sampling
+        self.third = conv2d(with_norm(warp.third.conv, warp.third.norm))
+        self.fourth = conv2d((warp.fourth.weight, bias_of(warp.fourth)))
+
+    def forward(
+        self, feature: Tensor, kp_source: Tensor, kp_driving: Tensor, mask: Tensor, occlusion: Tensor
+    ) -> Tensor:
+        """See the class."""
+        where = self.deformation(kp_source, kp_driving, mask)
+        moved = sampled(feature, where, self.sampling).to(feature.dtype)
+        picture = F.leaky_relu(self.third(moved.flatten(1, 2)), 0.01)
+        out: Tensor = self.fourth(picture) * occlusion
+        return out
+
+    def deformation(self, kp_source: Tensor, kp_driving: Tensor, mask: Tensor) -> Tensor:
+        """float32 [n, d, g, g, 3]: where each cell is taken from."""
+        depth, side = self.sizes.depth, self.sizes.grid
+        moved = _moved(kp_source, kp_driving)
+        mixed = mask[:, 1:].float().reshape(-1, POINTS, depth * side * side).transpose(1, 2) @ moved
+        return identity_grid(depth, side, moved) + mixed.view(-1, depth, side, side, 3)
