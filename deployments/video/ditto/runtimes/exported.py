@@ -46,8 +46,8 @@ class ExportedRenderer:
         for part in self._parts(len(faces)):
             some = faces[part]
             feature = _rows([face.feature for face in some])
-            found = (where.mask[part], where.occlusion[part])
-            (warped,) = self._runners["tail"](feature, *found, self._sources(some), self._host(driving[part]))
+            points = (self._sources(some), self._host(driving[part]))
+            (warped,) = self._runners["tail"](feature, *points, where.mask[part], where.occlusion[part])
             made.append(self._runners["decoder"](warped)[0])
         return torch.cat(made)
 

@@ -74,7 +74,7 @@ def graphs_of(sizes: Sizes) -> dict[str, Graph]:
         ),
         Graph("identity", (feature, source), (compressed, heat)),
         Graph("fields", (compressed, heat, source, driving), (mask, occlusion)),
-        Graph("tail", (feature, mask, occlusion, source, driving), (warped,)),
+        Graph("tail", (feature, source, driving, mask, occlusion), (warped,)),
         Graph("decoder", (warped,), (Port("image", (3, sizes.face_pixels, sizes.face_pixels), "own"),)),
     )
     return {graph.name: graph for graph in every}
