@@ -19,7 +19,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from deployments.contracts import FRAMES_PER_SECOND, EncodedFrame, Image
 from deployments.errors import EngineFailed
-from deployments.video.settings import EncodingSettings
+from deployments.video.encoding_settings import EncodingSettings
 
 GROUP_FRAMES = 5
 """Frames in a group, but for a stream's last. Group k holds the frames 5k..5k+4 of its stream: 200 ms."""
@@ -30,32 +30,91 @@ _ROUNDING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.
 _log = logging.getLogger("ray.serve")
 
 
+class Pictures:
+    """What both encoders take, as frames of PyAV: BGR pictures, or planes that were converted where they were made."""
+
+    def __init__(self, frame_size: tuple[int, int]) -> None:
+        """`frame_size`: (width, height) in pixels, both even."""
+        self._width, self._height = frame_size
+        self._reformatter = VideoReformatter()
+
+    def check(self, shapes: Sequence[tuple[int, ...]], first_index: int) -> None:
+        """Raises EngineFailed where pictures of these shapes are no group that starts at this frame."""
+        if first_index % GROUP_FRAMES or len(shapes) > GROUP_FRAMES:
+            raise EngineFailed(f"A group of {len(shapes)} frames cannot start at frame {first_index}.")
+        wanted = ((self._height, self._width, 3), (self._height * 3 // 2, self._width))
+        for shape in shapes:
+            if shape not in wanted:
+                raise EngineFailed(f"The encoder is set up for pictures {wanted[0]} and was given {shape}.")
+
+    def blank(self) -> av.VideoFrame:
+        """A black frame."""
+        return self.frame(np.zeros((self._height, self._width, 3), np.uint8))
+
+    def frame(self, picture: Image) -> av.VideoFrame:
+        """4:2:0 in BT.709 limited range, which is what the stream is tagged with. Raises EngineFailed for other types
+        than uint8."""
+        if picture.dtype != np.uint8:
+            raise EngineFailed(f"The encoder takes uint8 and was given {picture.dtype}.")
+        if picture.ndim == 2:
+            return av.VideoFrame.from_ndarray(picture, format="nv12")
+        return self._reformatter.reformat(
+            av.VideoFrame.from_ndarray(picture, format="bgr24"),
+            format="nv12",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=_ROUNDING,
+            threads=1,
+        )
+
+
+def describe(context: av.VideoCodecContext, frame_size: tuple[int, int]) -> None:
+    """Gives an encoder what all streams have in common: size, pace, colours."""
+    context.width, context.height = frame_size
+    context.framerate = Fraction(FRAMES_PER_SECOND)
+    context.time_base = Fraction(1, FRAMES_PER_SECOND)
+    context.color_range = ColorRange.MPEG.value
+    context.color_primaries = ColorPrimaries.BT709.value
+    context.color_trc = ColorTrc.BT709.value
+    context.colorspace = Colorspace.ITU709.value
+
+
+def send(context: av.VideoCodecContext, frame: av.VideoFrame, clock: int, key: bool) -> bytes:
+    """The access unit of one frame, the `clock`-th of this encoder. Raises EngineFailed where it is not the one packet
+    of the kind asked for, and av.FFmpegError."""
+    frame.pts, frame.time_base = clock, Fraction(1, FRAMES_PER_SECOND)
+    frame.pict_type = PictureType.I if key else PictureType.NONE
+    packets = context.encode(frame)
+    if len(packets) != 1 or packets[0].is_keyframe != key:
+        raise EngineFailed("The encoder did not give one packet of the kind asked for.")
+    return bytes(packets[0])
+
+
 class GroupEncoder:
-    """Encodes groups of pictures of one size. One instance a thread."""
+    """Encodes groups of pictures of one size by libx264. One instance a thread."""
+
+    device_frames = False
+    """Whether pictures may lie on the card."""
 
     def __init__(self, frame_size: tuple[int, int], settings: EncodingSettings) -> None:
         """`frame_size`: (width, height) in pixels, both even. Raises EngineFailed where x264 refuses it."""
-        self._width, self._height = frame_size
+        self._size = frame_size
         self._settings = settings
-        self._reformatter = VideoReformatter()
-        self._blank = self._convert(np.zeros((self._height, self._width, 3), np.uint8))
+        self._pictures = Pictures(frame_size)
+        self._blank = self._pictures.blank()
         self._context: av.VideoCodecContext | None = None
         self._clock = 0
         self._next_idr_id = 0
 
     def encode(self, pictures: Sequence[Image], first_index: int) -> list[EncodedFrame]:
-        """One group: uint8 [height, width, 3] BGR pictures, numbered from `first_index`, a multiple of GROUP_FRAMES.
+        """One group, numbered from `first_index`, a multiple of GROUP_FRAMES. Each picture is BGR, uint8 [height,
+        width, 3], or NV12 in BT.709 limited range, uint8 [3/2 height, width].
 
         The same pictures with the same indices give the same bytes, in any process on one CPU type.
         Raises EngineFailed for pictures of another size, and where x264 fails.
         """
-        if first_index % GROUP_FRAMES or len(pictures) > GROUP_FRAMES:
-            raise EngineFailed(f"A group of {len(pictures)} frames cannot start at frame {first_index}.")
-        wanted = (self._height, self._width, 3)
-        for picture in pictures:
-            if picture.shape != wanted or picture.dtype != np.uint8:
-                raise EngineFailed(f"The encoder is set up for pictures {wanted} and was given {picture.shape}.")
-        frames = [self._convert(picture) for picture in pictures]
+        self._pictures.check([picture.shape for picture in pictures], first_index)
+        frames = [self._pictures.frame(picture) for picture in pictures]
         try:
             self._prepare(idr_id=first_index // GROUP_FRAMES % 2)
             packets = [self._encode_one(frame, key=place == 0) for place, frame in enumerate(frames)]
@@ -63,21 +122,7 @@ class GroupEncoder:
             self._context = None  # its history is unknown now; the next group gets a new one
             _log.exception("x264 failed on the group at frame %d", first_index)
             raise EngineFailed("Encoding the video failed; the next request gets a fresh encoder.") from error
-        return [
-            EncodedFrame(data=packet, index=first_index + place, key=place == 0) for place, packet in enumerate(packets)
-        ]
-
-    def _convert(self, picture: Image) -> av.VideoFrame:
-        """BGR to 4:2:0 in BT.709 limited range, which is what the stream is tagged with."""
-        source = av.VideoFrame.from_ndarray(picture, format="bgr24")
-        return self._reformatter.reformat(
-            source,
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=_ROUNDING,
-            threads=1,
-        )
+        return numbered(packets, first_index)
 
     def _prepare(self, idr_id: int) -> None:
         """Leaves an encoder whose next IDR carries `idr_id`. A blank picture moves it on by one (0.8 ms).
@@ -93,26 +138,17 @@ class GroupEncoder:
 
     def _encode_one(self, frame: av.VideoFrame, key: bool) -> bytes:
         assert self._context is not None
-        frame.pts, frame.time_base = self._clock, Fraction(1, FRAMES_PER_SECOND)
-        frame.pict_type = PictureType.I if key else PictureType.NONE
         self._clock += 1
-        packets = self._context.encode(frame)
-        if len(packets) != 1 or packets[0].is_keyframe != key:
-            raise EngineFailed("x264 did not give one packet of the kind asked for.")
+        packet = send(self._context, frame, self._clock, key)
         self._next_idr_id ^= key
-        return bytes(packets[0])
+        return packet
 
     def _open(self) -> av.VideoCodecContext:
         context = av.CodecContext.create("libx264", "w")
         assert isinstance(context, av.VideoCodecContext)
-        context.width, context.height, context.pix_fmt = self._width, self._height, "yuv420p"
-        context.framerate = Fraction(FRAMES_PER_SECOND)
-        context.time_base = Fraction(1, FRAMES_PER_SECOND)
+        describe(context, self._size)
+        context.pix_fmt = "nv12"
         context.thread_count = 1
-        context.color_range = ColorRange.MPEG.value
-        context.color_primaries = ColorPrimaries.BT709.value
-        context.color_trc = ColorTrc.BT709.value
-        context.colorspace = Colorspace.ITU709.value
         context.options = {
             "preset": self._settings.preset,
             "tune": "zerolatency",
@@ -124,3 +160,10 @@ class GroupEncoder:
             ":annexb=1:repeat-headers=1:bframes=0",
         }
         return context
+
+
+def numbered(packets: Sequence[bytes], first_index: int) -> list[EncodedFrame]:
+    """The access units of one group as frames, the first of them the key."""
+    return [
+        EncodedFrame(data=packet, index=first_index + place, key=place == 0) for place, packet in enumerate(packets)
+    ]

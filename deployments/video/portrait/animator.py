@@ -13,7 +13,8 @@ from deployments.contracts import SAMPLES_PER_FRAME, EncodedFrame, Float32, Imag
 from deployments.errors import AvatarError, BadInput, EngineFailed, NotFound
 from deployments.video.audio import checked
 from deployments.video.builtins import built_in_avatars, built_in_photo
-from deployments.video.encoding import GROUP_FRAMES, GroupEncoder
+from deployments.video.encoders import open_encoder
+from deployments.video.encoding import GROUP_FRAMES
 from deployments.video.fingerprint import fingerprint
 from deployments.video.grid import GROUP_SAMPLES, frames_in, groups_ready
 from deployments.video.portrait.level import frame_decibels
@@ -53,7 +54,7 @@ class PortraitAnimator:
         self._clock = clock
         cv2.setNumThreads(settings.threads)
         self._mouth = MouthNet(settings.threads)
-        self._encoder = GroupEncoder(self.frame_size, settings.encoding)
+        self._encoder = open_encoder(self.frame_size, settings.encoding)
         self._renderers: OrderedDict[str, Renderer] = OrderedDict()
         self._configuration = _configuration(settings)
         self.fingerprint = fingerprint(self._configuration)

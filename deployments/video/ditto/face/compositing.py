@@ -72,7 +72,8 @@ class Compositor:
             "nv12": nv12(neighboured)[0].to(self._device),
             "bgr": torch.from_numpy(np.ascontiguousarray(avatar.background)).to(self._device),
         }
-        return Scene(box, *(part.to(self._device) for part in (grid, share * 255, behind)), still)
+        grid, share, behind = (part.to(self._device) for part in (grid, share * 255, behind))
+        return Scene(box, grid, share, behind, still)
 
     def compose(self, scenes: Sequence[Scene], faces: torch.Tensor, layout: Layout = "nv12") -> torch.Tensor:
         """Frames on the device, one a face: `faces` [n, 3, s, s] RGB in 0..1, any float type and any s, `scenes` one
