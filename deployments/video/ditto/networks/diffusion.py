@@ -120,5 +120,5 @@ class MotionDiffusion(nn.Module):
 def guided(both: Tensor) -> Tensor:
     """[b, …] of conditional and then unconditional rows [2·b, …]: classifier-free guidance (arXiv 2207.12598)."""
     # not chunk: that would fix the batch in an exported graph
-    conditional, unconditional = both.unflatten(0, (2, -1)).unbind(0)
+    conditional, unconditional = torch.unflatten(both, 0, (2, -1)).unbind(0)
     return unconditional + GUIDANCE * (conditional - unconditional)
