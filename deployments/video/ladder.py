@@ -89,7 +89,7 @@ class Ladder:
         self._last = clock()
         self._high_since: float | None = None
         self._low_since: float | None = None
-        # forgotten bit by bit: seconds of the engine, of its motion model, of video made; steps in hand and their weight
+        # forgotten by and by: seconds of the engine, of its motion model, of video made; steps in hand; weight
         self._seconds, self._motion, self._media = 0.0, 0.0, 0.0
         self._present, self._weight = 0.0, 0.0
         self.quality = Quality()

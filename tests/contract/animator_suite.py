@@ -53,7 +53,10 @@ def cut(audio: Float32, places: Sequence[int]) -> list[Float32]:
 
 class AnimatorSuite:
     group_frames = 5
-    """Frames an engine makes at once: they come when the group's audio and the look-ahead are there."""
+    """Frames that decode alone: they come, at the latest, when their audio and the look-ahead are there."""
+    first_frames = 5
+    """Frames that come first, all at once."""
+    lookahead_max = 16_000
 
     @pytest.fixture
     def animator(self) -> Animator:
@@ -71,7 +74,7 @@ class AnimatorSuite:
     def test_declares_an_even_frame_size_and_a_look_ahead(self, animator: Animator) -> None:
         width, height = animator.frame_size
         assert width > 0 and height > 0 and width % 2 == 0 and height % 2 == 0
-        assert 0 <= animator.lookahead_samples <= 16_000
+        assert 0 <= animator.lookahead_samples <= self.lookahead_max
 
     @pytest.mark.parametrize("samples", [0, 1, 640, 641, 3200, 5201, 9_999])
     def test_gives_a_frame_for_each_one_begun(self, animator: Animator, avatar_id: str, samples: int) -> None:
@@ -99,7 +102,7 @@ class AnimatorSuite:
         early = result(animator.step([Step(avatar_id, audio[: needed - 1])])[0])
         assert early.frames == ()
         due = result(animator.step([Step(avatar_id, audio[needed - 1 : needed], early.state)])[0])
-        assert [frame.index for frame in due.frames] == list(range(self.group_frames))
+        assert [frame.index for frame in due.frames] == list(range(self.first_frames))
 
     def test_each_group_decodes_alone(self, animator: Animator, avatar_id: str) -> None:
         frames = run(animator, [speech_like(0.9)], avatar_id)

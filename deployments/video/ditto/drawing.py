@@ -6,14 +6,14 @@ batches of the same shapes, however its audio was cut.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 
 from deployments.contracts import Float32
 from deployments.video.ditto.blending import Plan, blend, blend_fields, joined, plan
-from deployments.video.ditto.face.compositing import Compositor, Layout, Scene
+from deployments.video.ditto.face.compositing import Compositor, Scene
 from deployments.video.ditto.stopwatch import Mark, stopwatch
 from deployments.video.ditto.types import Fields, Identity, Renderer, Stitcher
 from deployments.video.quality import HALF_FIELDS, HALF_FRAMES
@@ -46,7 +46,8 @@ class Group(Generic[Owner]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn(Generic[Owner]):
-    """Pictures of one batch, still on the device: uint8 [frames of all groups, ...] in the compositor's layout."""
+    """Pictures of one batch, on the device or on their way to the host: uint8 [frames of all groups, 3h/2, w], NV12.
+    They are there once `composed` has passed."""
 
     groups: Sequence[Group[Owner]]
     pictures: torch.Tensor
@@ -57,6 +58,15 @@ class Drawn(Generic[Owner]):
     def seconds(self) -> dict[str, float]:
         """Of the batch, by part. Waits for the device."""
         return {"render": self.rendered.since(self.began), "composite": self.composed.since(self.rendered)}
+
+    def parts(self) -> Iterator[tuple[Group[Owner], list[Any]]]:
+        """Each group with its pictures: uint8 [3h/2, w], arrays on the host or tensors on the card. Waits for the
+        device."""
+        self.composed.wait()
+        found = list(self.pictures.numpy() if self.pictures.device.type == "cpu" else self.pictures)
+        for group in self.groups:
+            yield group, found[: len(group)]
+            found = found[len(group) :]
 
 
 class Painter:
@@ -69,11 +79,12 @@ class Painter:
         compositor: Compositor,
         device: torch.device,
         max_batch_frames: int,
-        layout: Layout,
+        to_host: bool,
     ) -> None:
-        """Without a `stitcher` the driving keypoints are used as they are."""
+        """Without a `stitcher` the driving keypoints are used as they are. `to_host`: whether pictures leave the device
+        before they are encoded."""
         self._renderer, self._stitcher, self._compositor = renderer, stitcher, compositor
-        self._most, self._layout = max_batch_frames, layout
+        self._most, self._to_host = max_batch_frames, to_host
         self._mark = stopwatch(device)
 
     def draw(self, groups: Sequence[Group[Owner]]) -> Drawn[Owner]:
@@ -84,10 +95,11 @@ class Painter:
         fields = joined([plan(len(group), group.rung >= HALF_FIELDS) for group in groups])
         frames = joined([plan(len(group), group.rung >= HALF_FRAMES) for group in groups])
         with torch.inference_mode():
-            pictures = blend(self._faces(faces, driving, fields, frames), frames)
+            found = blend(self._faces(faces, driving, fields, frames), frames)
             rendered = self._mark()
-            composed = self._compositor.compose([face.scene for face in faces], pictures, self._layout)
-        return Drawn(groups, composed, began, rendered, self._mark())
+            composed = self._compositor.compose([face.scene for face in faces], found, "nv12")
+            pictures = _to_host(composed) if self._to_host else composed
+        return Drawn(groups, pictures, began, rendered, self._mark())
 
     def _stitched(self, group: Group[Owner]) -> Float32:
         """A group at a time: a linear layer's last bits follow the number of its rows."""
@@ -127,6 +139,14 @@ def shared(groups: Sequence[Group[Owner]], most_frames: int) -> list[list[Group[
         batches.append(batch)
         waiting = later
     return batches
+
+
+def _to_host(pictures: torch.Tensor) -> torch.Tensor:
+    """Begun, not waited for: the host goes on to the next batch while this one is computed and copied."""
+    if pictures.device.type == "cpu":
+        return pictures
+    host = torch.empty(pictures.shape, dtype=pictures.dtype, pin_memory=True)
+    return host.copy_(pictures, non_blocking=True)
 
 
 def _of(faces: Sequence[Face], driving: Float32, places: list[int]) -> tuple[list[Identity], Float32]:

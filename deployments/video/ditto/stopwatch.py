@@ -14,6 +14,10 @@ class Mark(Protocol):
         """Seconds from `earlier`, a mark of the same kind, to this one."""
         ...
 
+    def wait(self) -> None:
+        """Until the device has passed it."""
+        ...
+
 
 class HostMark:
     """A moment of the host's clock: the host does the work itself."""
@@ -25,6 +29,9 @@ class HostMark:
         assert isinstance(earlier, HostMark)
         return self.seconds - earlier.seconds
 
+    def wait(self) -> None:
+        """It has."""
+
 
 class CudaMark:
     """A moment of the current CUDA stream, written down by the card."""
@@ -35,8 +42,11 @@ class CudaMark:
 
     def since(self, earlier: Mark) -> float:
         assert isinstance(earlier, CudaMark)
-        self._event.synchronize()
+        self.wait()
         return float(earlier._event.elapsed_time(self._event)) / 1000
+
+    def wait(self) -> None:
+        self._event.synchronize()
 
 
 def stopwatch(device: torch.device, clock: Callable[[], float] = time.perf_counter) -> Callable[[], Mark]:
