@@ -34,7 +34,8 @@ class FakeHearer:
     def _rows(self, window: Float32) -> Float32:
         pieces = window[: WINDOW_ROWS * _ROW_SAMPLES].reshape(WINDOW_ROWS, 8, -1)
         sums = np.sqrt(np.mean(pieces**2, axis=2)) + np.float32(0.1) * np.arange(WINDOW_ROWS, dtype=np.float32)[:, None]
-        return np.tanh(sums @ _MIX).astype(np.float32)
+        found: Float32 = np.tanh(sums @ _MIX).astype(np.float32)
+        return found
 
 
 class FakeDiffuser:
@@ -56,15 +57,16 @@ class FakeDiffuser:
         moved = heard + told + np.float32(0.3) * first + np.float32(0.2) * noise.mean(axis=0)
         moved[:, 0] *= np.float32(0.02)
         moved[:, 199:] *= np.float32(0.02)
-        return moved.astype(np.float32)
+        found: Float32 = moved.astype(np.float32)
+        return found
 
 
 def fake_motion(name: str) -> Motion:
     """One row of motion with canonical points, of plausible size, another for each name."""
-    angles = [n(f"{name}:{angle}", (1, 66)) for angle in ("pitch", "yaw", "roll")]
+    pitch, yaw, roll = (n(f"{name}:{angle}", (1, 66)) for angle in ("pitch", "yaw", "roll"))
     scale = 1 + np.float32(0.1) * n(f"{name}:scale", (1, 1))
     t, exp = np.float32(0.1) * n(f"{name}:t", (1, 3)), np.float32(0.05) * n(f"{name}:exp", (1, 63))
-    return Motion(scale, *angles, t, exp, np.float32(0.3) * n(f"{name}:kp", (1, 63)))
+    return Motion(scale, pitch, yaw, roll, t, exp, np.float32(0.3) * n(f"{name}:kp", (1, 63)))
 
 
 def fake_guide(name: str) -> Guide:

@@ -15,7 +15,7 @@ from deployments.video.ditto.motion.audio import RUN_FRAMES, Hearing
 from deployments.video.ditto.motion.blinks import Blinks
 from deployments.video.ditto.motion.conditions import emotion_rows
 from deployments.video.ditto.motion.controls import Controls, Fades
-from deployments.video.ditto.motion.settings import EMOTIONS, MotionSettings
+from deployments.video.ditto.motion.settings import EMOTIONS, OVERLAPS, MotionSettings
 from deployments.video.ditto.sizes import WINDOW_FRAMES
 
 __all__ = ["MotionPlan", "plan_of"]
@@ -45,8 +45,9 @@ class MotionPlan:
     stitching: bool = True
 
     def __post_init__(self) -> None:
-        if (self.overlap - self.fuse) % self.valid:
-            raise ValueError(f"Windows that overlap by {self.overlap} frames do not start where others were kept.")
+        if self.overlap not in OVERLAPS[self.mode]:
+            allowed = " or ".join(map(str, OVERLAPS[self.mode]))
+            raise ValueError(f"Windows overlap by {allowed} frames in {self.mode} mode, not by {self.overlap}.")
 
     @property
     def valid(self) -> int:

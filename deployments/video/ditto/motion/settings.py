@@ -10,6 +10,8 @@ EMOTIONS: tuple[Emotion, ...] = ("angry", "disgust", "fear", "happy", "neutral",
 """In the order of the motion model's labels 0..7."""
 DrivenKey = Literal["exp", "pitch", "yaw", "roll", "t"]
 EXPRESSION_DIMS = 63
+OVERLAPS = {"online": (70, 75), "offline": (10,)}
+"""Frames that windows may share; the mode's usual first."""
 MOST_FADE_OUT = {"online70": 12, "online75": 7, "offline10": 12}
 """A stream's last frames that are made only once its end is known: so many at least, less one."""
 
@@ -81,7 +83,7 @@ class MotionSettings(BaseModel):
     )
     use_d_keys: dict[DrivenKey, float] = Field(
         {"exp": 1.0, "pitch": 1.0, "yaw": 1.0, "roll": 1.0, "t": 1.0},
-        description="What is driven, and how strongly. What is left out stays as in the photo.",
+        description="What is driven, and how strongly (a list: all at 1). What is left out stays as in the photo.",
     )
     drive_eye: bool = Field(
         True, description="Eyes blink and keep their gaze while the head turns; false: as photographed."
@@ -108,6 +110,11 @@ class MotionSettings(BaseModel):
         {}, description="What is changed of single frames, by index; goes before `controls`."
     )
 
+    @field_validator("use_d_keys", mode="before")
+    @classmethod
+    def _weighed(cls, value: object) -> object:
+        return dict.fromkeys(value, 1.0) if isinstance(value, (list, tuple)) else value
+
     @field_validator("delta_eye_open_n")
     @classmethod
     def _gaps(cls, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
@@ -131,7 +138,7 @@ class MotionSettings(BaseModel):
 
     @model_validator(mode="after")
     def _together(self) -> "MotionSettings":
-        allowed = (70, 75) if self.mode == "online" else (10,)
+        allowed = OVERLAPS[self.mode]
         if self.overlap is not None and self.overlap not in allowed:
             raise ValueError(f"overlap is {' or '.join(map(str, allowed))} in {self.mode} mode, not {self.overlap}")
         most = MOST_FADE_OUT[f"{self.mode}{self.window_overlap}"]
@@ -144,7 +151,7 @@ class MotionSettings(BaseModel):
     @property
     def window_overlap(self) -> int:
         """Frames, with the mode's usual filled in."""
-        return self.overlap or (70 if self.mode == "online" else 10)
+        return self.overlap or OVERLAPS[self.mode][0]
 
     @property
     def diffusion_steps(self) -> int:
@@ -185,8 +192,4 @@ def from_published(values: Mapping[str, object]) -> dict[str, object]:
     found: dict[str, object] = {}
     if "online_mode" in values:
         found["mode"] = "online" if values["online_mode"] else "offline"
-    found |= {ours: values[theirs] for theirs, ours in _PUBLISHED_NAMES.items() if values.get(theirs) is not None}
-    keys = found.get("use_d_keys")
-    if isinstance(keys, (list, tuple)):
-        found["use_d_keys"] = dict.fromkeys(keys, 1.0)
-    return found
+    return found | {ours: values[theirs] for theirs, ours in _PUBLISHED_NAMES.items() if values.get(theirs) is not None}

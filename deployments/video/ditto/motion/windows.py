@@ -79,12 +79,13 @@ def start_vector(plan: MotionPlan, window: int, anchors: Float32, source: Float3
     """
     if window == 0:
         return source
+    carried: Float32 = anchors[0]
     if plan.reset_windows == 0 or window % plan.reset_windows:
-        return anchors[0]
+        return carried
     found = source.copy()
     if plan.reset_kept is not None:
         kept = slice(*plan.reset_kept)
-        found[kept] = anchors[0][kept]
+        found[kept] = carried[kept]
     return found
 
 
