@@ -175,7 +175,6 @@ def test_the_published_configuration_is_read() -> None:
     assert MotionSettings(**from_published(published)) == MotionSettings(  # type: ignore[arg-type]
         overlap=70, steps=10, fix_kp_cond=1
     )
-    changed = MotionSettings(
-        **from_published(published | {"use_d_keys": ("exp",), "online_mode": False, "overlap_v2": 10})
-    )  # type: ignore[arg-type]
-    assert changed.mode == "offline" and changed.use_d_keys == {"exp": 1.0}
+    other = {"use_d_keys": ("exp",), "online_mode": False, "overlap_v2": 10, "fix_kp_cond_dim": None}
+    changed = MotionSettings(**from_published(published | other))  # type: ignore[arg-type]
+    assert changed.mode == "offline" and changed.use_d_keys == {"exp": 1.0} and changed.fix_kp_cond_dims is None

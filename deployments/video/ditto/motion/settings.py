@@ -170,7 +170,6 @@ _PUBLISHED_NAMES = {
     "overlap_v2": "overlap",
     "sampling_timesteps": "steps",
     "fix_kp_cond": "fix_kp_cond",
-    "fix_kp_cond_dim": "fix_kp_cond_dims",
     "smo_k_d": "smo_k_d",
     "relative_d": "relative_d",
     "use_d_keys": "use_d_keys",
@@ -192,4 +191,6 @@ def from_published(values: Mapping[str, object]) -> dict[str, object]:
     found: dict[str, object] = {}
     if "online_mode" in values:
         found["mode"] = "online" if values["online_mode"] else "offline"
+    if "fix_kp_cond_dim" in values:
+        found["fix_kp_cond_dims"] = values["fix_kp_cond_dim"]
     return found | {ours: values[theirs] for theirs, ours in _PUBLISHED_NAMES.items() if values.get(theirs) is not None}
