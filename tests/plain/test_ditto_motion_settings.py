@@ -97,7 +97,7 @@ def test_stitching_can_be_left_out() -> None:
 
 def test_steps_are_the_noise_that_is_asked_with() -> None:
     for steps in (10, 25, 50):
-        _, asked = _frames(plan_of(MotionSettings(steps=steps)))  # type: ignore[arg-type]
+        _, asked = _frames(plan_of(MotionSettings(steps=steps)))
         windows = [request for request in asked if isinstance(request, Diffuse)]
         assert {request.noise.shape for request in windows} == {(steps, 80, 265)}
         assert {request.conditions.shape for request in windows} == {(80, 1103)}
@@ -172,9 +172,7 @@ def test_the_published_configuration_is_read() -> None:
         "emo": n("emo", (600, 8)),
         "crop_scale": 2.3,
     }
-    assert MotionSettings(**from_published(published)) == MotionSettings(  # type: ignore[arg-type]
-        overlap=70, steps=10, fix_kp_cond=1
-    )
+    assert MotionSettings(**from_published(published)) == MotionSettings(overlap=70, steps=10, fix_kp_cond=1)
     other = {"use_d_keys": ("exp",), "online_mode": False, "overlap_v2": 10, "fix_kp_cond_dim": None}
-    changed = MotionSettings(**from_published(published | other))  # type: ignore[arg-type]
+    changed = MotionSettings(**from_published(published | other))
     assert changed.mode == "offline" and changed.use_d_keys == {"exp": 1.0} and changed.fix_kp_cond_dims is None

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from deployments.contracts import Float32
-from deployments.errors import BadInput
+from deployments.errors import BadInput, EngineFailed
 from deployments.video.ditto.motion.audio import to_int16
 from deployments.video.ditto.motion.conditions import conditions
 from deployments.video.ditto.motion.controls import Fades
 from deployments.video.ditto.motion.noise import window_noise
 from deployments.video.ditto.motion.plan import MotionPlan, plan_of
 from deployments.video.ditto.motion.retarget import Retarget
-from deployments.video.ditto.motion.settings import MotionSettings
+from deployments.video.ditto.motion.settings import MOST_FADE_OUT, MotionSettings
 from deployments.video.ditto.motion.stage import Diffuse, DrivenFrame, Hear, MotionState, motion_steps
 from deployments.video.ditto.motion.state import (
     MOST_ANCHORS,
@@ -24,6 +24,7 @@ from deployments.video.ditto.motion.state import (
     MOST_PCM,
     MOST_TAIL,
 )
+from deployments.video.grid import frames_in
 from tests.ditto_weights import u
 from tests.fakes.ditto_parts import FakeDiffuser, FakeHearer, answered, fake_character
 
@@ -40,7 +41,8 @@ SEED = 11
 
 def _sound(samples: int) -> Float32:
     loud = np.sin(np.arange(samples) / 4000) ** 2
-    return (u("speech", (samples,), -1, 1) * loud).astype(np.float32)
+    found: Float32 = (u("speech", (samples,), -1, 1) * loud).astype(np.float32)
+    return found
 
 
 def _carried(state: MotionState) -> MotionState:
@@ -221,6 +223,13 @@ def test_a_state_stays_small(name: str) -> None:
     assert kinds == ["int16", "float16", "float32", "float32", "float32"]
 
 
+@pytest.mark.parametrize("name", PLANS)
+def test_the_longest_fade_out_touches_only_frames_that_wait_for_the_end(name: str) -> None:
+    plan = PLANS[name]
+    waiting = [frames_in(samples) - plan.frames_ready(samples) for samples in range(60_000, 220_000, 40)]
+    assert min(waiting) == MOST_FADE_OUT[name] + 1
+
+
 def test_nothing_said_is_no_frame_and_no_request() -> None:
     for plan in PLANS.values():
         assert _steps(plan, [_sound(0)]) == ([], [])
@@ -233,6 +242,15 @@ def test_a_stream_ends_once_and_keeps_nothing() -> None:
     assert state.ended and state.array_bytes == 0
     with pytest.raises(BadInput, match="has ended"):
         next(motion_steps(state, _sound(0), False, PLANS["online70"], WHO))
+
+
+def test_a_prediction_that_is_not_finite_is_an_error_and_no_motion() -> None:
+    steps = motion_steps(MotionState(SEED), _sound(5000), True, PLANS["offline10"], WHO)
+    request = next(steps)
+    while isinstance(request, Hear):
+        request = steps.send(np.zeros((20, 1024), np.float32))
+    with pytest.raises(EngineFailed, match="not numbers"):
+        steps.send(np.full((80, 265), np.nan, np.float32))
 
 
 def test_a_stream_of_hours_is_as_cheap_as_its_beginning() -> None:

@@ -1,7 +1,7 @@
 """Which sound is heard for which frames. Windows lie on absolute sample indices, whenever the sound came.
 
 HuBERT hears 6480 samples and gives 20 rows, 50 a second. Rows 6 to 15 are those of 5 frames, which lie 3 frames after
-the window's start (spec 2.5); the rest is context.
+the window's start, as in the published pipeline; the rest is context.
 """
 
 from dataclasses import dataclass

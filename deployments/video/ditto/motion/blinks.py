@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from deployments.video.ditto.motion.noise import Purpose, generator
 
 LEAST_GAP, MOST_GAP = 60, 100
-"""Frames between two blinks where they are drawn (spec 3.1)."""
+"""Frames between two blinks where they are drawn, as published."""
 
 
 @dataclass(frozen=True, slots=True)

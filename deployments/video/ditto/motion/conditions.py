@@ -1,4 +1,4 @@
-"""What the motion model is told of a frame (spec 2.2): features 1024, emotion 8, eyes open 2, eyeballs 6, points 63."""
+"""What the motion model is told of a frame: features 1024, emotion 8, eyes open 2, eyeballs 6, canonical points 63."""
 
 from collections.abc import Sequence
 

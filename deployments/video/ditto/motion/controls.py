@@ -1,4 +1,4 @@
-"""Changes to a frame's motion after it was led over to the photo: turns, expressions, muting, fading (spec 3.1)."""
+"""Changes to a frame's motion after it was led over to the photo: turns, expressions, muting, fading."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -58,7 +58,7 @@ class Fades:
 
     def alpha(self, frame: int, end: int | None, known_from: int) -> float | None:
         """How much of the driven motion counts, or None for all of it. In: frame / n. Out: from 1 down to 0 over the
-        last n + 1 frames (spec 3.2). `end`: frames of the stream once it has ended, else None; the frames before
+        last n + 1 frames. `end`: frames of the stream once it has ended, else None; the frames before
         `known_from` do not wait for the end, and so do not know it."""
         if end is not None and self.fade_out > 0:
             start = max(end - 1 - self.fade_out, known_from)

@@ -1,4 +1,4 @@
-"""Eyes that stay on the viewer while the head turns (spec 3.1, 7)."""
+"""Eyes that stay on the viewer while the head turns. The published constants."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""From a frame's motion to its 21 keypoints (spec 3.1, 8)."""
+"""From a frame's motion to its 21 keypoints."""
 
 from collections.abc import Mapping
 

@@ -31,7 +31,7 @@ def generator(seed: int, purpose: Purpose, number: int) -> np.random.Generator:
 def window_noise(seed: int, window: int, steps: int) -> Float32:
     """float32 [steps, 80, 265], standard normal: where the sampler starts, then what its steps add.
 
-    The start is each window's own; the steps' noise is the same in all windows of a stream, as published (spec 2.3).
+    The start is each window's own; the steps' noise is the same in all windows of a stream, as published.
     """
     start = generator(seed, Purpose.START, window).standard_normal((1, WINDOW_FRAMES, MOTION_DIMS), np.float32)
     return np.concatenate([start, _step_noise(seed, steps - 1)])

@@ -13,7 +13,8 @@ EXPRESSION_DIMS = 63
 OVERLAPS = {"online": (70, 75), "offline": (10,)}
 """Frames that windows may share; the mode's usual first."""
 MOST_FADE_OUT = {"online70": 12, "online75": 7, "offline10": 12}
-"""A stream's last frames that are made only once its end is known: so many at least, less one."""
+"""By mode and overlap: one less than the frames at a stream's end that in any case wait for it. A longer fade would change
+frames that are out already."""
 
 
 class ControlSettings(BaseModel):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deployments.contracts import Float32
-from deployments.errors import BadInput
+from deployments.errors import BadInput, EngineFailed
 from deployments.video.ditto.motion.audio import RUN_FRAMES, WINDOW_SAMPLES, frame_features, to_int16, window_at
 from deployments.video.ditto.motion.character import Character
 from deployments.video.ditto.motion.conditions import conditions
@@ -152,8 +152,13 @@ class _Stream:
         return Diffuse(told, first, window_noise(state.seed, state.windows, plan.steps))
 
     def join(self, predicted: Float32) -> list[DrivenFrame]:
-        """Joins the window to the motion and gives the frames that no later window changes."""
+        """Joins the window to the motion and gives the frames that no later window changes.
+
+        Raises EngineFailed for a prediction that is not finite, which would spoil all that follows.
+        """
         state, plan = self._state, self._plan
+        if not np.isfinite(predicted).all():
+            raise EngineFailed("The motion model gave values that are not numbers. Try again, or start a new stream.")
         made = fused(plan, state.windows, state.tail, state.anchors, predicted)
         last = self._is_last
         state.tail, state.anchors = made.tail, made.anchors

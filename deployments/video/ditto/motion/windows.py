@@ -1,4 +1,7 @@
-"""Windows of 80 predicted frames made one motion: blended, smoothed; what the next window starts from (spec 2.4)."""
+"""Windows of 80 predicted frames made one motion: blended, smoothed; what the next window starts from.
+
+Bit for bit what the published implementation makes of the same predictions (tests/data/ditto/audio2motion.npz).
+"""
 
 from dataclasses import dataclass
 
