@@ -13,8 +13,8 @@ EXPRESSION_DIMS = 63
 OVERLAPS = {"online": (70, 75), "offline": (10,)}
 """Frames that windows may share; the mode's usual first."""
 MOST_FADE_OUT = {"online70": 12, "online75": 7, "offline10": 12}
-"""By mode and overlap: one less than the frames at a stream's end that in any case wait for it. A longer fade would change
-frames that are out already."""
+"""By mode and overlap: one less than the frames at a stream's end that in any case wait for it. A longer fade would
+change frames that are out already."""
 
 
 class ControlSettings(BaseModel):
