@@ -36,7 +36,9 @@ class FastHourglass(nn.Module):
 
     def forward(self, volume: Tensor) -> Tensor:
         """See the class."""
-        skips = [volume]
+        channels_last = self.last.weight.is_contiguous(memory_format=torch.channels_last_3d)
+        # Once here, or every convolution that sees it would do it again.
+        skips = [volume.contiguous(memory_format=torch.channels_last_3d) if channels_last else volume]
         for down in self.down:
             skips.append(F.avg_pool3d(torch.relu(down(skips[-1])), (1, 2, 2)))
         volume = skips.pop()
