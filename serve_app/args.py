@@ -42,7 +42,7 @@ class AppArgs(BaseModel):
         models = ServedModels(
             hearing=self.asr.weights,
             thinking=self.llm.openai.model if self.llm.engine == "openai" else self.llm.llama.weights,
-            speaking=self.tts.kokoro.weights,
+            speaking=self.tts.weights,
             showing=self.video.engine,
         )
         return self.gateway.model_copy(update={"models": models})

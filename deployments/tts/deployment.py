@@ -25,6 +25,7 @@ from deployments.tts.settings import TtsSettings
 from deployments.weights.settings import WeightsSettings
 
 _FAILURES_TO_RESTART = 3
+_MANY = 1_000_000
 T = TypeVar("T")
 _log = logging.getLogger("ray.serve")
 
@@ -42,6 +43,8 @@ class Tts:
         self._engine = self._thread.submit(build_engine, settings, weights, load).result()
         self._share.settle()
         self._metrics = TtsMetrics()
+        # Clauses of several people may take turns piece by piece, but not in an engine that keeps one in its networks.
+        self._turns = asyncio.Semaphore(1 if settings.engine == "xtts" else _MANY)
         self._failures = 0
         _log.info("The %s engine is ready after %.1f s", settings.engine, time.perf_counter() - started)
 
@@ -50,6 +53,15 @@ class Tts:
 
         Raises NotFound, Unsupported, BadInput, TooLarge or EngineFailed.
         """
+        async with self._turns:
+            pieces = self._spoken(request)
+            try:
+                async for pcm in pieces:
+                    yield pcm
+            finally:
+                await pieces.aclose()
+
+    async def _spoken(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
         cancellation = Cancellation()
         pieces = self._engine.speak(request, cancellation)
         first = True

@@ -11,7 +11,7 @@ from deployments.weights.settings import WeightsSettings
 def build_engine(settings: TtsSettings, weights: WeightsSettings, load: Callable[[str], bytes]) -> Synthesizer:
     """The configured engine, loaded and warm. `load` gives the enrolment blob of an uploaded voice by its id.
 
-    Raises WeightsMissing, with the remedy, for the model and for espeak-ng.
+    Raises WeightsMissing, with the remedy, for the model, for consent to its licence, and for espeak-ng.
     """
     match settings.engine:
         case "kokoro":
@@ -32,3 +32,13 @@ def build_engine(settings: TtsSettings, weights: WeightsSettings, load: Callable
             if settings.warm_up:
                 engine.warm_up()
             return engine
+        case "xtts":
+            # Its consent comes before torch is even looked for.
+            folder = require(settings.xtts.weights, weights)
+            from deployments.tts.xtts import XttsSynthesizer
+            from deployments.tts.xtts_model import XttsModel
+
+            cloned = XttsSynthesizer(settings, XttsModel(folder, settings.xtts), load)
+            if settings.warm_up:
+                cloned.warm_up()
+            return cloned

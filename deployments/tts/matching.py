@@ -16,6 +16,7 @@ from deployments.tts.harmonics import RATE_HZ
 from deployments.tts.kokoro_network import Network
 from deployments.tts.match_blob import MatchBlob
 from deployments.tts.phonemes import LANGUAGES, Phonemizer, ids_of
+from deployments.tts.samples import spoken
 from deployments.tts.settings import MatchSettings
 from deployments.tts.speaker import Speaker, bent
 from deployments.tts.speaker_encoder import SpeakerEncoder, audible
@@ -23,8 +24,6 @@ from deployments.tts.timbre import BANDS, Timbre, measure
 from deployments.tts.voice_measures import LEVEL, measures
 from deployments.tts.voices import builtin_voices
 
-_SILENT = 0.003
-_FULL_SCALE = 0.999
 # How many units of likeness one octave of difference in pitch costs: a voice an octave off needs much bending.
 _PITCH_COST = 0.25
 _TRIAL = "We had a wonderful time by the river."
@@ -82,21 +81,8 @@ class Matcher:
 
     def _speech(self, sample: Pcm) -> Float32:
         """16 kHz, without silences, of usable length. Raises BadInput."""
-        settings, samples = self._settings, sample.samples
-        if samples.ndim != 1 or not 8000 <= sample.rate_hz <= 192_000:
-            raise BadInput("The sample has to be one channel of sound at 8 to 192 kHz.")
-        if not np.isfinite(samples).all():
-            raise BadInput("The sample holds values that are no numbers. Export it again as WAV.")
-        needed = f"At least {settings.min_speech_seconds:g} seconds of clear speech are needed, better 10 to 20."
-        if not len(samples) or np.sqrt(np.mean(samples**2)) < _SILENT:
-            raise BadInput(f"The sample is silent. {needed}")
-        if np.mean(np.abs(samples) >= _FULL_SCALE) > settings.max_clipped_fraction:
-            raise BadInput("The sample is clipped: it was recorded too loud. Record it again at half the level.")
-        speech = audible(np.asarray(soxr.resample(samples, sample.rate_hz, HEARING_RATE_HZ), np.float32))
-        seconds = len(speech) / HEARING_RATE_HZ
-        if seconds < settings.min_speech_seconds:
-            raise BadInput(f"The sample has only {seconds:.1f} seconds of speech. {needed}")
-        return levelled(speech[: round(settings.max_speech_seconds * HEARING_RATE_HZ)])
+        speech = spoken(sample, self._settings)
+        return levelled(speech[: round(self._settings.max_speech_seconds * HEARING_RATE_HZ)])
 
 
 def heard(sound: Float32) -> Float32:

@@ -92,20 +92,93 @@ class MatchSettings(_Settings):
     pitch_strength: float = Field(1.0, ge=0, le=1, description="Share of the difference in pitch that is transferred.")
 
 
+XTTS_LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh", "hu", "ko", "ja", "hi")
+
+
+class XttsSettings(_Settings):
+    """How XTTS-v2 is computed: the cloned voice of the GPU profile."""
+
+    weights: str = Field("xtts-v2", description="Weight set: model.pth, config.json, vocab.json, speakers_xtts.pth.")
+    device: Literal["cuda", "cpu"] = Field(
+        "cuda", description="Where the model runs; on a CPU it is far from real time."
+    )
+    precision: Literal["float16", "float32"] = Field(
+        "float16",
+        description="Of the language model of sounds; the vocoder and the ear for samples are always float32.",
+    )
+    threads: int = Field(1, ge=1, description="Processor threads of one run.")
+    languages: tuple[str, ...] | None = Field(
+        None,
+        description="Languages that may be asked for, ISO 639-1. None: all 17, less those whose reading package is not "
+        "installed (zh: pypinyin; ja: cutlet and fugashi[unidic-lite]).",
+    )
+    default_voices: dict[str, str] = Field(
+        {
+            "en": "claribel_dervla",
+            "es": "alma_maría",
+            "fr": "zacharie_aimilios",
+            "de": "gitta_nikolina",
+            "it": "gilberto_mathias",
+            "pt": "luis_moray",
+            "pl": "zofija_kendrick",
+            "tr": "eugenio_mataracı",
+            "ru": "lidiya_szekeres",
+            "nl": "henriette_usha",
+            "cs": "barbora_maclean",
+            "ar": "badr_odhiambo",
+            "zh": "xavier_hayasaka",
+            "hu": "szofi_granger",
+            "ko": "royston_min",
+            "ja": "kazuhiko_atallah",
+            "hi": "kumar_dahl",
+        },
+        description="The voice of each language where the request names none; every voice speaks every language.",
+    )
+    first_chunk_tokens: int = Field(
+        12, ge=4, le=200, description="Sound tokens (46 ms each) before the first piece of speech; fewer begin sooner."
+    )
+    chunk_tokens: int = Field(
+        24, ge=4, le=600, description="Sound tokens of each further piece; about 6 more are vocoded along with each."
+    )
+    piece_characters: int = Field(
+        200,
+        ge=20,
+        le=273,
+        description="Longer texts are spoken in pieces of at most this, or the language's own limit.",
+    )
+    tokens_per_character: float = Field(
+        5.0, gt=0, description="No more sound than this is made of a text (Chinese, Japanese, Korean: three times it)."
+    )
+    temperature: float = Field(0.75, gt=0, le=2, description="Of the sampled voice; less is steadier and flatter.")
+    top_k: int = Field(50, ge=1, description="Only this many of the likeliest sounds.")
+    top_p: float = Field(0.85, gt=0, le=1, description="Only the likeliest sounds that make up this probability.")
+    repetition_penalty: float = Field(10.0, ge=1, description="Divides the odds of sounds used before; 1 is off.")
+    sample_seconds: int = Field(
+        30, ge=6, le=60, description="So much of a sample is listened to; the rest is left out."
+    )
+    latents_kept: int = Field(64, ge=1, description="Samples whose voices are remembered, by content; 130 KB each.")
+
+
 class TtsSettings(_Settings):
     """Which engine speaks, and how."""
 
-    engine: Literal["kokoro"] = Field("kokoro", description="Name in deployments/tts/engines.py.")
+    engine: Literal["kokoro", "xtts"] = Field("kokoro", description="Name in deployments/tts/engines.py.")
     default_voices: dict[str, str] = Field(
         {"en": "af_heart", "es": "ef_dora", "zh": "zf_xiaoxiao"},
-        description="The voice of each language where the request names none.",
+        description="Kokoro's voice of each language where the request names none.",
     )
     max_characters: int = Field(2000, ge=1, description="Longer texts are refused; a clause has a few dozen.")
     speed: float = Field(1.0, ge=0.5, le=2.0, description="Pace of all voices, multiplied with the request's.")
     niceness: int = Field(0, ge=0, le=19, description="How readily the stage yields the processor to others.")
     kokoro: KokoroSettings = Field(KokoroSettings(), description="The engine of the CPU profile.")
+    xtts: XttsSettings = Field(XttsSettings(), description="The engine of the GPU profile.")
     pauses: PauseSettings = Field(PauseSettings(), description="Silence around clauses.")
     espeak: EspeakSettings = Field(EspeakSettings(), description="Phonemes of English and Spanish.")
     match: MatchSettings = Field(MatchSettings(), description="Voices matched to a sample.")
     gpu: GpuSettings = Field(GpuSettings(), description="What a replica promises of its card.")
     warm_up: bool = Field(True, description="Speak once in every language before the first request.")
+
+    @property
+    def weights(self) -> str:
+        """The weight set of the engine that speaks."""
+        return self.xtts.weights if self.engine == "xtts" else self.kokoro.weights
