@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
-from av.codec.hwaccel import HWAccel
 from av.video.frame import CudaContext
 
 from deployments.contracts import EncodedFrame
@@ -67,17 +66,21 @@ class NvencEncoder:
 
     def encode(self, pictures: Sequence[Any], first_index: int) -> list[EncodedFrame]:
         """One group, numbered from `first_index`, a multiple of GROUP_FRAMES: BGR, uint8 [height, width, 3], or NV12
-        in BT.709 limited range, uint8 [3/2 height, width]; with `device_frames` NV12 tensors on the card.
+        in BT.709 limited range, uint8 [3/2 height, width]; with `device_frames` NV12 tensors on the card, whose making
+        has come to its end: no stream is waited for.
 
-        Raises EngineFailed for pictures of another size, and where NVENC fails.
+        Raises EngineFailed for pictures of another size, and where NVENC fails; RuntimeError where the card does.
         """
         self._pictures.check([tuple(picture.shape) for picture in pictures], first_index)
         try:
             packets = [self._encode_one(self._frame(picture), place == 0) for place, picture in enumerate(pictures)]
-        except (av.FFmpegError, EngineFailed, RuntimeError) as error:
+        except (av.FFmpegError, EngineFailed) as error:
             self._context = None
             _log.exception("NVENC failed on the group at frame %d", first_index)
             raise EngineFailed("Encoding the video failed; the next request gets a fresh encoder.") from error
+        except RuntimeError:  # torch's, of the card itself
+            self._context = None
+            raise
         return numbered(packets, first_index)
 
     def _frame(self, picture: Any) -> av.VideoFrame:
@@ -105,14 +108,9 @@ class NvencEncoder:
             raise EngineFailed("NVENC's key pictures lack their parameter sets. Set `encoder` to x264.")
 
     def _open(self) -> av.VideoCodecContext:
-        if self._staging is None:
-            context = self._create("h264_nvenc", "w")
-            context.pix_fmt = "nv12"
-        else:
-            # The card's primary context is the one torch works in.
-            card = HWAccel("cuda", device=str(self._device), options={"primary_ctx": "1"})
-            context = self._create("h264_nvenc", "w", card)
-            context.pix_fmt, context.sw_format = "cuda", "nv12"
+        context = self._create("h264_nvenc", "w")
+        # With cuda the context of the first frame is taken over, and with it the stream that NVENC works on.
+        context.pix_fmt = "nv12" if self._staging is None else "cuda"
         describe(context, self._size)
         context.max_b_frames = 0
         context.gop_size = _ENDLESS
@@ -135,7 +133,7 @@ class NvencEncoder:
 
 class _Staging:
     """One picture's place on the card, the same for every picture: NVENC registers memory by its address, and wants
-    rows aligned."""
+    rows aligned. Copying, and NVENC, go by a stream of their own, so that neither waits for what is drawn meanwhile."""
 
     def __init__(self, frame_size: tuple[int, int], device: str, ordinal: int) -> None:
         import torch
@@ -144,21 +142,32 @@ class _Staging:
         pitch = -(-self._width // _PITCH) * _PITCH
         self._rows = torch.full((self._height * 3 // 2, pitch), 16, dtype=torch.uint8, device=device)
         self._rows[self._height :] = 128
-        self._context = CudaContext(device_id=ordinal, primary_ctx=True)
+        self._stream: Any = None
+        if self._rows.is_cuda:
+            torch.cuda.synchronize(self._rows.device)
+            self._stream = torch.cuda.Stream(self._rows.device)  # type: ignore[no-untyped-call]
+        # The context is torch's own. PyAV takes a stream on the first card only.
+        stream = self._stream.cuda_stream if self._stream is not None and not ordinal else None
+        self._context = CudaContext(device_id=ordinal, primary_ctx=False, current_ctx=True, cuda_stream=stream)
 
     def blank(self) -> av.VideoFrame:
         """What lies there: black before the first picture."""
-        import torch
-
-        if self._rows.is_cuda:  # NVENC reads on a stream of its own
-            torch.cuda.synchronize(self._rows.device)
-        planes = self._rows[: self._height, : self._width], self._rows[self._height :, : self._width]
-        return av.VideoFrame.from_dlpack(planes, format="nv12", cuda_context=self._context)
+        return self._shown(None)
 
     def frame(self, picture: "torch.Tensor") -> av.VideoFrame:
         """The picture as a frame that NVENC reads where it lies. Good until the next one."""
-        self._rows[:, : self._width].copy_(picture)
-        return self.blank()
+        return self._shown(picture)
+
+    def _shown(self, picture: "torch.Tensor | None") -> av.VideoFrame:
+        import torch
+
+        with torch.cuda.stream(self._stream):
+            if picture is not None:
+                self._rows[:, : self._width].copy_(picture)
+            if self._stream is not None:
+                self._stream.synchronize()
+            planes = self._rows[: self._height, : self._width], self._rows[self._height :, : self._width]
+            return av.VideoFrame.from_dlpack(planes, format="nv12", cuda_context=self._context)
 
 
 def _unit_types(data: bytes) -> set[int]:

@@ -178,7 +178,7 @@ def test_pictures_on_the_device_are_encoded_where_they_lie(monkeypatch: pytest.M
     monkeypatch.setattr(nvenc, "_Staging", lambda size, device, ordinal: staging(size, "cpu", ordinal))
     card = StandIn()
     encoder = NvencEncoder(SIZE, EncodingSettings(), device=0, device_frames=True, create=card)
-    assert encoder.device_frames and len(card.asked[0]) == 3 and card.made[0].sw_format == "nv12"  # type: ignore[attr-defined]
+    assert encoder.device_frames and card.made[0].pix_fmt == "cuda"  # type: ignore[attr-defined]
     probe = pictures(5)
     tensors = torch.from_numpy(np.stack([planes(picture) for picture in probe]))
     plain = NvencEncoder(SIZE, EncodingSettings(), device=0, create=StandIn())
