@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from deployments.weights.consent import accepted
+from deployments.weights.consent import accepted, require_consent
 from deployments.weights.manifest import Manifest, WeightFile, WeightSet, load_manifest
 from deployments.weights.pull import Puller
 from deployments.weights.resolver import folder_of, present, verify
@@ -71,6 +71,8 @@ def pull_models(arguments: argparse.Namespace) -> int:
     ask = asking(known_keys(arguments.accept_licence, manifest))
     sets = _chosen(arguments, manifest, manifest.defaults())
     puller = Puller(settings)
+    for weight_set in sets:  # all questions come before the first download
+        require_consent(weight_set, folder_of(weight_set.name, settings), ask)
     for weight_set in sets:
         with _Bars() as bars:
             puller.pull(weight_set, bars.show, _announce, ask)

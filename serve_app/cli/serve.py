@@ -35,8 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run_serve(arguments: argparse.Namespace) -> int:
     """Serves until Ctrl-C, then exit status 0. Raises BadInput and WeightsMissing before anything starts."""
     certificate = certificate_of(arguments)
-    if arguments.config == DEFAULT_CONFIG:
-        require_weights()
+    require_weights(arguments.config)
     try:
         with running(arguments.config, arguments.host, arguments.port, certificate) as server:
             print("\n".join(address_lines(server)))

@@ -81,7 +81,7 @@ def test_the_command_refuses_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("AVATAR_API_KEY", raising=False)
-    monkeypatch.setattr("serve_app.cli.serve.require_weights", lambda: None)
+    monkeypatch.setattr("serve_app.cli.serve.require_weights", lambda config: None)
     for words, remedy in ((["--host", "0.0.0.0"], "AVATAR_API_KEY=$("), (["--tls-cert", "a.pem"], "go together")):
         assert command.main(["serve", *words]) == 1
         assert remedy in capsys.readouterr().err

@@ -1,0 +1,61 @@
+"""What `avatar doctor --config` looks at besides the machine: what the configured engines need."""
+
+from pathlib import Path
+
+from deployments.gpu.errors import NoGpu
+from deployments.gpu.nvml import NvmlCards, visible_card
+from deployments.weights.resolver import require
+from serve_app.args import AppArgs
+from serve_app.cli.machine_checks import Check, check_packages
+from serve_app.cli.weights_check import configured, needed, problem
+
+_ENGINES = "pip install -c constraints.txt -e '.[engines]'"
+
+
+def config_checks(config: Path) -> list[Check]:
+    """Findings for each application of a Serve configuration. Raises BadInput for one that is not understood."""
+    return [check for args in configured(config) for check in engine_checks(args)]
+
+
+def engine_checks(args: AppArgs) -> list[Check]:
+    """Packages, weights with their licences, and the card."""
+    found = [_packages(args)]
+    found += [_weights(name, args) for name in needed(args)]
+    if "cuda" in devices(args):
+        found.append(_card())
+    return found
+
+
+def devices(args: AppArgs) -> set[str]:
+    """Where the configured engines run."""
+    used = {args.asr.device}
+    if args.tts.engine == "xtts":
+        used.add(args.tts.xtts.device)
+    if args.video.engine == "ditto":
+        used.add(args.video.ditto.runtime.device)
+    return set(used)
+
+
+def _packages(args: AppArgs) -> Check:
+    modules = ["ctranslate2", "faster_whisper"]
+    modules += ["torch"] if args.tts.engine == "xtts" or args.video.engine == "ditto" else []
+    modules += ["TTS", "torchaudio"] if args.tts.engine == "xtts" else []
+    found = check_packages(tuple(modules))
+    return Check("engine packages", found.ok, found.detail, _ENGINES)
+
+
+def _weights(name: str, args: AppArgs) -> Check:
+    wrong = problem(name, args.weights)
+    if wrong is None:
+        return Check(f"weights {name}", True, str(require(name, args.weights)))
+    return Check(f"weights {name}", False, wrong, f"avatar models pull {name}")
+
+
+def _card() -> Check:
+    try:
+        cards = NvmlCards()
+        card, driver = cards.card(visible_card()), cards.driver()
+    except (NoGpu, ImportError) as error:
+        reason = error.message if isinstance(error, NoGpu) else f"nvidia-ml-py is not installed ({error})"
+        return Check("GPU", False, reason, "Install NVIDIA's driver and nvidia-ml-py, or use serve_config.yaml.")
+    return Check("GPU", True, f"{card.name}, {card.total_bytes / 1e9:.1f} GB, driver {driver}")

@@ -1,0 +1,103 @@
+"""What a configuration's engines need is asked for before anything starts, with its licence and how to get it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deployments.errors import BadInput, WeightsMissing
+from deployments.gpu.errors import NoGpu
+from deployments.weights.manifest import load_manifest
+from serve_app.args import AppArgs
+from serve_app.cli import config_checks
+from serve_app.cli.configuration import DEFAULT_CONFIG
+from serve_app.cli.main import main
+from serve_app.cli.weights_check import DITTO_SETS, configured, needed, problems, require_weights
+
+pytestmark = pytest.mark.plain
+GPU = {
+    "asr": {"weights": "whisper-large-v3-turbo", "device": "cuda", "compute_type": "int8_float16"},
+    "llm": {"engine": "openai"},
+    "tts": {"engine": "xtts"},
+    "video": {"engine": "ditto"},
+}
+
+
+def written(folder: Path, args: Any, import_path: str = "serve_app.app:build_app") -> Path:
+    path = folder / "config.yaml"
+    application = {"name": "avatar", "import_path": import_path, "args": args}
+    path.write_text(yaml.safe_dump({"applications": [application]}))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_agreed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AVATAR_ACCEPT_CPML", raising=False)
+
+
+def test_the_default_profile_needs_the_default_sets() -> None:
+    (args,) = configured(DEFAULT_CONFIG)
+    assert set(needed(args)) == {weight_set.name for weight_set in load_manifest().defaults()}
+
+
+def test_each_engine_names_its_own_sets() -> None:
+    assert needed(AppArgs.model_validate(GPU)) == ("whisper-large-v3-turbo", "xtts-v2", *DITTO_SETS)
+    llama = {"llm": {"llama": {"weights": "qwen2.5-coder-1.5b-instruct"}}}
+    assert "qwen2.5-coder-1.5b-instruct" in needed(AppArgs.model_validate(llama))
+    for name in needed(AppArgs.model_validate(GPU)):
+        assert load_manifest().get(name)
+
+
+def test_what_is_missing_is_told_at_once_with_licences_sizes_and_one_remedy(tmp_path: Path) -> None:
+    config = written(tmp_path, GPU | {"weights": {"cache_dir": str(tmp_path / "weights")}})
+    with pytest.raises(WeightsMissing) as caught:
+        require_weights(config)
+    *lines, remedy = caught.value.message.splitlines()
+    told = {line.split(":")[0]: line for line in lines}
+    assert set(told) == {"whisper-large-v3-turbo", "xtts-v2", *DITTO_SETS}
+    assert "MIT" in told["whisper-large-v3-turbo"] and "1622 MB" in told["whisper-large-v3-turbo"]
+    assert "CPML-1.0" in told["xtts-v2"] and "--accept-licence cpml" in told["xtts-v2"]
+    assert all("avatar models pull" in line and "Licence" in line for line in lines)
+    assert remedy == f"All at once: avatar models pull {' '.join(told)}"
+
+
+def test_a_set_that_no_manifest_knows_is_told_too() -> None:
+    args = AppArgs.model_validate({"asr": {"weights": "whisper-gigantic"}, **{k: GPU[k] for k in ("llm",)}})
+    assert any("whisper-gigantic" in line and "Known sets" in line for line in problems(args))
+
+
+def test_the_command_ends_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_app.cli.serve.running", lambda *_: pytest.fail("started"))
+    config = written(tmp_path, GPU | {"weights": {"cache_dir": str(tmp_path / "weights")}})
+    assert main(["serve", "--config", str(config)]) == 1
+    assert "avatar models pull whisper-large-v3-turbo xtts-v2" in capsys.readouterr().err
+
+
+def test_other_applications_are_left_alone_and_wrong_args_refused(tmp_path: Path) -> None:
+    require_weights(written(tmp_path, {"anything": 1}, "somebody.elses:app"))
+    with pytest.raises(BadInput, match=r"tts\.voice"):
+        require_weights(written(tmp_path, {"tts": {"voice": "x"}}))
+    with pytest.raises(BadInput, match="cannot be read"):
+        require_weights(tmp_path / "nothing.yaml")
+
+
+def test_the_doctor_looks_at_a_profile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_card(*_: object) -> None:
+        raise NoGpu("No driver answers.")
+
+    monkeypatch.setattr(config_checks.NvmlCards, "card", no_card)
+    config = written(tmp_path, GPU | {"weights": {"cache_dir": str(tmp_path / "weights")}})
+    assert main(["doctor", "--config", str(config)]) == 1
+    told = capsys.readouterr().out
+    for part in ("weights xtts-v2", "avatar models pull ditto-hubert", "No driver answers", "cannot run here yet"):
+        assert part in told
+    assert "kokoro" not in told and "espeak" not in told
+    monkeypatch.setattr(config_checks, "check_packages", lambda modules: config_checks.Check("x", True, str(modules)))
+    (packages,) = [one for one in config_checks.engine_checks(AppArgs.model_validate(GPU)) if "packages" in one.name]
+    assert "TTS" in packages.detail and "torch" in packages.detail
+    assert config_checks.devices(AppArgs()) == {"cpu"}
