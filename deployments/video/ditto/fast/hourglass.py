@@ -18,6 +18,13 @@ def _without(convolution: Convolution, first: int, kept: Tensor) -> Convolution:
     return torch.cat([weight[:, :first], weight[:, first:].index_select(1, kept)], dim=1), bias
 
 
+def _pooled(volume: Tensor) -> Tensor:
+    """The mean of each 1×2×2."""
+    if volume.dtype == torch.float16 and volume.device.type == "cpu" and not torch.compiler.is_exporting():
+        return F.avg_pool3d(volume.float(), (1, 2, 2)).half()  # torch has no such kernel for half precision on a CPU
+    return F.avg_pool3d(volume, (1, 2, 2))
+
+
 class FastHourglass(nn.Module):
     """[n, kept, d, h, w] to [n, channels, d, h, w].
 
@@ -40,7 +47,7 @@ class FastHourglass(nn.Module):
         # Once here, or every convolution that sees it would do it again.
         skips = [volume.contiguous(memory_format=torch.channels_last_3d) if channels_last else volume]
         for down in self.down:
-            skips.append(F.avg_pool3d(torch.relu(down(skips[-1])), (1, 2, 2)))
+            skips.append(_pooled(torch.relu(down(skips[-1]))))
         volume = skips.pop()
         for up in self.up:
             volume = torch.cat([torch.relu(up(volume)), skips.pop()], dim=1)
