@@ -29,9 +29,13 @@ class EngineKey(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    card: str = Field(description="The GPU's name; `any` for engines built ahead of time.")
-    capability: str = Field(pattern=r"^sm_\d+$", description="Compute capability, as sm_89.")
-    library: str = Field(pattern=r"^tensorrt(_rtx)?$", description="tensorrt or tensorrt_rtx.")
+    card: str = Field(description="The GPU's name; `any` where a whole compute capability is served, or any device.")
+    capability: str = Field(
+        pattern=r"^(sm_\d+|any)$", description="Compute capability, as sm_89; `any` for graphs of ONNX Runtime."
+    )
+    library: str = Field(
+        pattern=r"^(tensorrt|tensorrt_rtx|onnxruntime)$", description="tensorrt, tensorrt_rtx or onnxruntime."
+    )
     version: str = Field(description="The library's version.")
     precision: Precision = Field(description="Of W and G.")
     max_batch_frames: int = Field(ge=1, description="Most frames that the engines take at once.")

@@ -1,4 +1,6 @@
-"""Engines on disk, a folder a key. Written whole or not at all; read only if every byte is what was written."""
+"""Engines, and the graphs that ONNX Runtime uses in their place, on disk: a folder a key.
+
+Written whole or not at all; read only if every byte is what was written."""
 
 import hashlib
 import os
@@ -7,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,11 +26,14 @@ class StoredEngine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    file: str = Field(pattern=r"^[a-z0-9_]+\.engine$")
+    file: str = Field(pattern=r"^[a-z0-9_]+\.(engine|onnx)$")
     size_bytes: int = Field(gt=0)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    largest_error: float | None = Field(None, description="Against torch in fp32; None where it could not be run.")
-    psnr_db: float | None = Field(None, description="Against torch in fp32, of its peak; None as above or where equal.")
+    largest_error: float = Field(ge=0, description="Against torch in fp32, as a share of the largest value there.")
+    psnr_db: float = Field(description="Against torch in fp32, of the largest value there; 999 where they are equal.")
+    checked: Literal["engine", "graph"] = Field(
+        description="What these are of: the engine, or the graph that it comes from, where no card was there to run it."
+    )
 
 
 class Manifest(BaseModel):
@@ -46,8 +51,9 @@ class Built:
     """A fresh engine."""
 
     plan: bytes
-    largest_error: float | None = None
-    psnr_db: float | None = None
+    largest_error: float
+    psnr_db: float
+    checked: Literal["engine", "graph"]
 
 
 class EngineStore:
@@ -61,7 +67,8 @@ class EngineStore:
         self._root.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=self._root, prefix=".writing-"))
         try:
-            stored = {name: _write(fresh / f"{name}.engine", built) for name, built in engines.items()}
+            ending = "onnx" if key.library == "onnxruntime" else "engine"
+            stored = {name: _write(fresh / f"{name}.{ending}", built) for name, built in engines.items()}
             manifest = Manifest(key=key, engines=stored)
             _write_durably(fresh / MANIFEST, manifest.model_dump_json(indent=2).encode())
             return self._rename(fresh, self._root / key.folder)
@@ -141,8 +148,9 @@ def _read(path: Path, stored: StoredEngine, key: EngineKey) -> bytes:
         plan = path.read_bytes()
     except OSError as error:
         raise EngineUnusable(f"{path} cannot be read ({_first_line(error)}). {REBUILD}") from error
-    # first the header: who copies a published engine over ours is told what that is
-    require_plan(plan, str(path), cast(Library, key.library), key.version)
+    if key.library != "onnxruntime":
+        # first the header: who copies a published engine over ours is told what that is
+        require_plan(plan, str(path), cast(Library, key.library), key.version)
     if len(plan) != stored.size_bytes or hashlib.sha256(plan).hexdigest() != stored.sha256:
         raise EngineUnusable(f"{path} is not the file that was built: its sha256 differs. {REBUILD}")
     return plan
@@ -157,6 +165,7 @@ def _write(path: Path, built: Built) -> StoredEngine:
         sha256=digest,
         largest_error=built.largest_error,
         psnr_db=built.psnr_db,
+        checked=built.checked,
     )
 
 

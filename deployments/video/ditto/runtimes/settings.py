@@ -20,6 +20,11 @@ class RuntimeSettings(BaseModel):
         description="torch: our own networks as they are. onnxruntime: the same, exported. tensorrt: engines that "
         "`avatar engines build` has made on this card.",
     )
+    tensorrt_library: Literal["tensorrt", "tensorrt_rtx"] = Field(
+        "tensorrt",
+        description="Whose engines the runtime tensorrt uses: TensorRT's, built on this card, or TensorRT-RTX's, which "
+        "can be built ahead of time for a card that is not there.",
+    )
     device: Device = Field("cpu", description="Where the networks run.")
     device_index: int = Field(
         0, ge=0, le=15, description="Which of the GPUs that this process sees; Ray shows a replica its own as 0."
@@ -56,6 +61,12 @@ class RuntimeSettings(BaseModel):
     @classmethod
     def _expand_engines_dir(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @property
+    def half(self) -> bool:
+        """Whether W and G compute in float16. Where they are in 8 bits, that is for what lies between the 8-bit layers
+        on a GPU; on a CPU it stays float32."""
+        return self.precision == "fp16" or (self.precision == "int8" and self.device == "cuda")
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

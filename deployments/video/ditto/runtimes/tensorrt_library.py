@@ -63,7 +63,7 @@ class Log:
                     errors.append(message)
                     logger.error("TensorRT: %s", message)
                 elif severity == severities.WARNING:
-                    logger.warning("TensorRT: %s", message)
+                    logger.info("TensorRT: %s", message)
 
         self.errors = errors
         self.listener = Listener()
