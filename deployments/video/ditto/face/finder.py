@@ -16,15 +16,14 @@ from deployments.video.ditto.face.points import AXIS_203, outline
 from deployments.video.ditto.face.scrfd import Scrfd
 from deployments.video.ditto.face.settings import FaceSettings
 from deployments.video.faces import find_face
-from deployments.video.faces.indices import LEFT_IRIS, RIGHT_IRIS
+from deployments.video.faces.indices import LEFT_IRIS, MOUTH_LEFT, MOUTH_RIGHT, RIGHT_IRIS
 
 LANDMARK203 = "landmark203.onnx"
 DETECTORS = ("det_10g.onnx", "insightface_det.onnx")
 LANDMARKS106 = ("2d106det.onnx", "landmark106.onnx")
 """InsightFace's files, by the names of either published folder."""
 DISAGREEMENT_MAX = 0.5
-"""Between the eyes of the mesh and those of the 203 landmarks, over the distance of the eyes. Two pixels of a hundred
-are usual."""
+"""Between the middle of the eyes and the mouth as the mesh and as the 203 landmarks have them, over their distance."""
 
 _log = logging.getLogger("ray.serve")
 
@@ -87,8 +86,10 @@ def _present(folder: Path, names: tuple[str, ...]) -> Path:
 
 
 def _disagreement(landmarks: Float32, mesh: Float32) -> float:
-    eyes = np.stack([landmarks[AXIS_203.first_eye].mean(0), landmarks[AXIS_203.second_eye].mean(0)])
-    wanted = np.stack([mesh[RIGHT_IRIS, :2].mean(0), mesh[LEFT_IRIS, :2].mean(0)])
+    eyes = np.concatenate([AXIS_203.first_eye, AXIS_203.second_eye])
+    found = np.stack([landmarks[eyes].mean(0), landmarks[AXIS_203.mouth].mean(0)])
+    seen = np.concatenate([mesh[RIGHT_IRIS, :2], mesh[LEFT_IRIS, :2]])
+    wanted = np.stack([seen.mean(0), mesh[[MOUTH_RIGHT, MOUTH_LEFT], :2].mean(0)])
     apart = max(float(np.linalg.norm(wanted[1] - wanted[0])), 1e-6)
-    miss = float(np.linalg.norm(eyes - wanted, axis=1).mean()) / apart
+    miss = float(np.linalg.norm(found - wanted, axis=1).mean()) / apart
     return miss if np.isfinite(miss) else np.inf

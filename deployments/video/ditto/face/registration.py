@@ -11,7 +11,18 @@ from deployments.video.ditto.face.finder import Finder
 from deployments.video.ditto.face.framing import extended, frame, limited, show
 from deployments.video.ditto.face.settings import FaceSettings
 from deployments.video.ditto.types import FaceNetworks
+from deployments.video.faces.indices import (
+    LEFT_IRIS,
+    LEFT_LOWER_LID,
+    LEFT_UPPER_LID,
+    RIGHT_IRIS,
+    RIGHT_LOWER_LID,
+    RIGHT_UPPER_LID,
+)
 from deployments.video.sampling import resized
+
+_RIGHT_RIM = np.unique(np.concatenate([RIGHT_UPPER_LID, RIGHT_LOWER_LID]))
+_LEFT_RIM = np.unique(np.concatenate([LEFT_UPPER_LID, LEFT_LOWER_LID]))
 
 
 def register(
@@ -49,7 +60,11 @@ def _over_crop(mesh: Float32, shift: Float32, crop: Crop) -> Float32:
     """float32 [478, 3]: the mesh over the crop's side. Depth shrinks with the rest (spec 1.9: all by the crop's side).
 
     The published pipeline looks for the mesh again, in the crop; the one found in the photo is the mean of several
-    looks at its full resolution.
+    looks at its full resolution. An iris lies as deep as the rim of its eye on average (MediaPipe's own rule), which
+    the way it looks is measured by.
     """
     flat = moved(mesh[:, :2] + shift, crop.matrix) / np.float32(crop.pixels)
-    return np.column_stack([flat, mesh[:, 2] / np.float32(crop.side)]).astype(np.float32)
+    found = np.column_stack([flat, mesh[:, 2] / np.float32(crop.side)]).astype(np.float32)
+    for iris, lids in ((RIGHT_IRIS, _RIGHT_RIM), (LEFT_IRIS, _LEFT_RIM)):
+        found[iris, 2] = found[lids, 2].mean()
+    return found
