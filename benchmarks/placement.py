@@ -22,7 +22,7 @@ from benchmarks.machine import write_result
 from benchmarks.placement_app import PROFILES, seconds_per_frame
 from benchmarks.placement_cluster import Placed, SimulatedCluster, simulated_cluster
 from deployments.contracts import FRAMES_PER_SECOND, SAMPLES_PER_FRAME, Step
-from deployments.video.grid import GROUP_FRAMES
+from deployments.video.encoding import GROUP_FRAMES
 
 QUICK_SCALING = {"upscale_delay_s": 1, "downscale_delay_s": 1}
 NODES = (1, 2, 4)

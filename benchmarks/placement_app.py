@@ -19,7 +19,7 @@ from ray import serve
 import deployments.video.deployment as video_module
 from deployments.contracts import EncodedFrame, Image, Step, Stepped
 from deployments.store.settings import StoreSettings
-from deployments.video.grid import GROUP_FRAMES
+from deployments.video.encoding import GROUP_FRAMES
 from deployments.video.settings import VideoSettings
 from deployments.weights.settings import WeightsSettings
 from serve_app.coordinator.deployment import build_coordinator

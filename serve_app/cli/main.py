@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from deployments.errors import AvatarError
-from serve_app.cli import demo, doctor, jobs, key, models, serve, talk
+from serve_app.cli import bench, demo, doctor, jobs, key, models, serve, talk
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     jobs.add_parser(subparsers)
     models.add_parser(subparsers)
     doctor.add_parser(subparsers)
+    bench.add_parser(subparsers)
     key.add_parser(subparsers)
     return command
 
