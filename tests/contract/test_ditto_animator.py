@@ -1,5 +1,7 @@
 """The Ditto engine passes the suite of all animators, in every mode of its motion model."""
 
+import ast
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,24 +16,22 @@ from tests.fakes.narrow_ditto import narrow_ditto
 pytestmark = pytest.mark.contract
 
 
+@cache
+def engine(motion: str, number: int) -> DittoAnimator:
+    """One of several with the same settings."""
+    return narrow_ditto(motion=ast.literal_eval(motion))
+
+
 class DittoSuite(AnimatorSuite):
     motion: dict[str, Any]
 
-    @pytest.fixture(scope="class")
-    def first_engine(self) -> DittoAnimator:
-        return narrow_ditto(motion=self.motion)
-
-    @pytest.fixture(scope="class")
-    def second_engine(self) -> DittoAnimator:
-        return narrow_ditto(motion=self.motion)
+    @pytest.fixture
+    def animator(self) -> Animator:
+        return engine(repr(self.motion), 1)
 
     @pytest.fixture
-    def animator(self, first_engine: DittoAnimator) -> Animator:
-        return first_engine
-
-    @pytest.fixture
-    def another(self, second_engine: DittoAnimator) -> Animator:
-        return second_engine
+    def another(self) -> Animator:
+        return engine(repr(self.motion), 2)
 
     def test_a_batch_gives_each_stream_what_it_gets_alone(self, animator: Animator, avatar_id: str) -> None:
         """Not the same bits, as networks sum otherwise in larger batches: test_ditto_batches.py has the bounds."""

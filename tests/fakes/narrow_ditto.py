@@ -33,14 +33,14 @@ from tests.ditto_weights import fill_module
 from tests.fakes.ditto_parts import FakeHearer
 
 TINY = Sizes(
-    grid=8,
+    grid=4,
     depth=2,
     volume_channels=4,
     appearance_width=8,
-    compressed_channels=4,
+    compressed_channels=1,
     hourglass_width=4,
-    hourglass_most=16,
-    hourglass_blocks=2,
+    hourglass_most=8,
+    hourglass_blocks=1,
     warped_channels=8,
     decoder_width=16,
     spade_width=8,
@@ -54,7 +54,7 @@ TINY = Sizes(
     decoder_layers=1,
     encoder_layers=1,
 )
-"""Narrower than NARROW. Faces are 64 pixels a side."""
+"""Narrower than NARROW. Faces are 32 pixels a side."""
 SMALL: dict[str, Any] = {"frame_width": 128, "frame_height": 192, "warm_avatars": ()}
 """A canvas of a tenth of the usual pixels: the promises do not depend on the size, the time does."""
 ALL_RUNGS = Rungs(render=(1, 2), fewer_steps=True)
@@ -78,13 +78,22 @@ def _filled(network: Any) -> Any:
     return network
 
 
+def _scaled(layer: torch.nn.Module, share: float, rows: slice = slice(None)) -> None:
+    for values in layer.parameters():
+        values.data[rows] *= share
+
+
 @cache
 def _networks(sizes: Sizes) -> tuple[CachedDiffuser, TorchStitcher, TorchRenderer, TorchFaces]:
     kinds = (MotionDiffusion, Stitch, Warp, Decoder, Appearance, MotionExtractor)
     diffusion, stitch, warp, decoder, appearance, motion = (_filled(kind(sizes)) for kind in kinds)
-    with torch.no_grad():
-        stitch.mlp[-1].weight.mul_(0.01)  # as in the published one, stitching moves points a little
-        stitch.mlp[-1].bias.mul_(0.01)
+    # as large as the published ones' outputs: a face of unit scale within -1..1, which moves by hundredths
+    for head, share in (("scale", 0.02), ("t", 0.02), ("exp", 0.02), ("kp", 0.15)):
+        _scaled(getattr(motion.detector, f"fc_{head}"), share)
+    motion.detector.fc_scale.bias.data += 1
+    _scaled(diffusion.final_layer, 0.02, slice(0, 1))
+    _scaled(diffusion.final_layer, 0.05, slice(199, None))
+    _scaled(stitch.mlp[-1], 0.01)
     return (
         CachedDiffuser(diffusion),
         TorchStitcher(stitch),
@@ -122,5 +131,3 @@ def narrow_ditto(
     """The engine. `parts` take the place of some of its own; `knobs` are of DittoSettings."""
     settings = DittoSettings.model_validate({**SMALL, **knobs})
     return DittoAnimator(settings, narrow_parts(settings, **(parts or {})), load, watch, rungs=rungs)
-
-

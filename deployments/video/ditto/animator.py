@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from deployments.contracts import SAMPLES_PER_FRAME, Image, Step, Stepped
 from deployments.video.builtins import built_in_photo
@@ -59,6 +60,7 @@ class DittoAnimator:
         self.frame_size = settings.frame_size
         self.rungs = offered(load_table()) if rungs is None else rungs
         self._settings, self._parts, self._watch, self._clock = settings, parts, watch, clock
+        torch.set_num_threads(settings.runtime.threads)  # the last bits of sums on a CPU depend on it
         most = settings.runtime.max_batch_frames
         stitcher = parts.stitcher if plan.stitching else None
         card = (parts.device.index or 0) if parts.device.type == "cuda" else None

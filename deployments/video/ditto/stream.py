@@ -47,9 +47,9 @@ class Stream:
 
     def groups(self, driven: list[DrivenFrame]) -> list["Group[Stream]"]:
         """The groups that are whole with these frames; with the final step all that is left. The rest waits."""
-        first = self.state.next_frame
         came = np.array([frame.keypoints for frame in driven], np.float32).reshape(-1, POINTS, 3)
         points = np.concatenate([self.state.waiting, came])
+        first = self.state.motion.emitted - len(points)
         due = len(points) if self.step.final else len(points) // GROUP_FRAMES * GROUP_FRAMES
         self.state.waiting = points[due:]
         return [
