@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from starlette.routing import Route, WebSocketRoute
 
 from deployments.errors import AvatarError
+from deployments.gpu.settings import GpuSettings
 from deployments.store.store import Store
 from serve_app.authority import AUTHORITY_VARIABLE
 from serve_app.cli.main import main
@@ -274,6 +275,7 @@ def test_every_door_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (REALTIME, "## Settings (`args.realtime.ear`)", EarSettings),
         (REALTIME, "## Settings (`args.coordinator`)", CoordinatorSettings),
         (REALTIME, "### Who decides that a turn is over", TurnDetection),
+        (TEXTS["gpu.md"], "### Settings (`args.asr.gpu`", GpuSettings),
     ],
 )
 def test_settings_are_told_with_their_defaults(text: str, heading: str, model: type[BaseModel]) -> None:
