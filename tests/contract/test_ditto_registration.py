@@ -18,6 +18,7 @@ from deployments.video.ditto.face.mask import feather, put_back
 from deployments.video.ditto.face.points import AXIS_106, AXIS_203, INSIGHT_LANDMARKS, MESH_OUTLINE
 from deployments.video.ditto.face.registration import register
 from deployments.video.ditto.face.settings import FaceSettings
+from deployments.video.ditto.types import Motion
 from deployments.video.faces.detection import detect
 from deployments.video.faces.indices import LEFT_CHEEK, RIGHT_CHEEK
 from deployments.video.faces.mesh import find_mesh
@@ -209,6 +210,25 @@ def test_a_photo_cut_close_gets_edges(folder: Path) -> None:
     points = moved(avatar.mesh[:, :2] * np.float32(512), avatar.placement)
     eye = detect(avatar.background)[0].keypoints[0]
     assert np.linalg.norm(eye - points[468]) < 0.05 * 384
+
+
+def test_beside_the_photo_the_crop_goes_on_as_its_edge_does(folder: Path) -> None:
+    """Black there would creep into the picture with every movement."""
+    avatar = portrait(folder, "grace_hopper", (384, 578))
+    corner = avatar.placement[:2, :2] @ np.zeros(2) + avatar.placement[:2, 2]
+    assert corner[1] < -5, "the crop reaches over the photo's upper edge"
+    assert (avatar.source.max(-1).reshape(256, 256) > 20)[:4].all()
+
+
+class Wordless(PlainFaceNetworks):
+    def motion(self, picture: Float32) -> Motion:
+        found = super().motion(picture)
+        return dataclasses.replace(found, exp=found.exp * np.float32(np.nan))
+
+
+def test_networks_that_give_no_numbers_are_a_typed_error(folder: Path) -> None:
+    with pytest.raises(EngineFailed, match="no usable numbers"):
+        register(built_in_photo("astronaut"), Wordless(), looked_up(folder, "astronaut"), (256, 384), FaceSettings())
 
 
 def test_a_large_photo_gives_the_same_avatar(folder: Path) -> None:

@@ -36,8 +36,8 @@ def test_on_a_roomy_photo_the_face_has_its_share_and_its_place(canvas: tuple[int
     assert 400 / view.step == pytest.approx(SETTINGS.face_share * canvas[0], rel=1e-3)
     assert middle == pytest.approx([canvas[0] / 2, SETTINGS.face_height * canvas[1]], abs=1)
     picture = np.zeros((1920, 1920, 3), np.uint8)
-    filled, same = extended(picture, view, canvas)
-    assert filled is picture and same == view, "nothing is added"
+    filled, across, down = extended(picture, view.reach(canvas), 10)
+    assert filled is picture and (across, down) == (0, 0), "nothing is added"
 
 
 def test_on_a_narrow_photo_the_face_comes_closer_and_then_the_edge_goes_on() -> None:
@@ -47,17 +47,17 @@ def test_on_a_narrow_photo_the_face_comes_closer_and_then_the_edge_goes_on() -> 
     tight = frame(mesh(150, 170, 260), (300, 340), canvas, SETTINGS)
     assert 260 / tight.step / 384 == pytest.approx(SETTINGS.face_share_max, rel=1e-3)
     assert tight.left < 0 or tight.top < 0
-    wide, view = extended(photo(300, 340), tight, canvas)
+    wide, across, down = extended(photo(300, 340), tight.reach(canvas), 10)
     assert wide.shape[0] >= 578 * tight.step - 1 and wide.shape[1] >= 384 * tight.step - 1
-    shown = show(wide, view, canvas)
+    shown = show(wide, tight.moved(across, down), canvas)
     assert shown.shape == (578, 384, 3)
 
 
 def test_what_is_added_continues_the_photo_and_leaves_it_as_it_is() -> None:
     picture = photo(300, 340)
     view = View(left=-40.0, top=-60.0, step=1.0)
-    wide, moved = extended(picture, view, (380, 460))
-    assert moved == View(0.0, 0.0, 1.0) and wide.shape == (460, 380, 3)
+    wide, across, down = extended(picture, view.reach((380, 460)), 15)
+    assert view.moved(across, down) == View(0.0, 0.0, 1.0) and wide.shape == (460, 380, 3)
     assert (wide[60:400, 40:340] == picture).all()
     assert np.abs(wide[100, 39].astype(int) - picture[40, 0]).max() <= 2, "no step at the edge"
     assert wide[:, :, 0].min() == wide[:, :, 0].max() == 90

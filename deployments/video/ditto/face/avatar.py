@@ -80,7 +80,7 @@ class DittoAvatar:
             raise EngineFailed("The stored avatar was made by another engine. Enrol the photo again.")
         if avatar is None:
             raise EngineFailed(f"The stored avatar has format {version}, not {FORMAT}. Enrol the photo again.")
-        if not avatar._sound():
+        if not avatar.sound:
             raise EngineFailed("The stored avatar is damaged. Enrol the photo again.")
         return avatar
 
@@ -98,7 +98,8 @@ class DittoAvatar:
             landmarks=numbers("landmarks"),
         )
 
-    def _sound(self) -> bool:
+    @property
+    def sound(self) -> bool:
         """Whether all has its shape, and the placement can be turned round."""
         arrays = [self.placement, self.mesh, self.landmarks, *(getattr(self.motion, name) for name in _MOTION)]
         shapes = [(3, 3), (MESH_POINTS, 3), (LANDMARKS, 2), *((1, width) for width in _MOTION_WIDTHS)]

@@ -48,15 +48,15 @@ class LandmarkFinder:
     """BlazeFace and FaceMesh say whether there is one usable face, and where; or where, InsightFace. A first crop from
     there, and in it the 203 landmarks."""
 
-    def __init__(self, folder: Path, settings: FaceSettings) -> None:
-        """`folder` holds landmark203.onnx, and where InsightFace is chosen det_10g.onnx and 2d106det.onnx (or
-        insightface_det.onnx and landmark106.onnx). Raises WeightsMissing."""
+    def __init__(self, folder: Path, settings: FaceSettings, insightface: Path | None = None) -> None:
+        """`folder` holds landmark203.onnx; `insightface`, where it is chosen, det_10g.onnx and 2d106det.onnx (or
+        insightface_det.onnx and landmark106.onnx); None: the same folder. Raises WeightsMissing."""
         self._settings = settings
         self._landmarks = Landmarks203(folder / LANDMARK203, settings.threads)
         self._insight: tuple[Scrfd, Landmarks106] | None = None
         if settings.detector == "insightface":
             _log.warning("Faces are found with InsightFace's models, licensed for non-commercial research only.")
-            detector, points = (_present(folder, names) for names in (DETECTORS, LANDMARKS106))
+            detector, points = (_present(insightface or folder, names) for names in (DETECTORS, LANDMARKS106))
             self._insight = (
                 Scrfd(detector, settings.threads, settings.detection_score_min),
                 Landmarks106(points, settings.threads),

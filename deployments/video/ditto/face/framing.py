@@ -16,6 +16,10 @@ EDGE_BLUR = 0.04
 """Sigma of the blur of what continues the photo's edges, over the canvas's width."""
 
 
+Reach = tuple[float, float, float, float]
+"""Left, top, right and bottom edge of a part of a photo, in its pixels; beyond it where they are negative or larger."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """The part of a photo that fills the canvas. `left`, `top`: its corner in photo pixels, counted from the corner of
@@ -30,6 +34,10 @@ class View:
         zoom = 1 / self.step
         x, y = (0.5 - self.left) * zoom - 0.5, (0.5 - self.top) * zoom - 0.5
         return np.array([[zoom, 0, x], [0, zoom, y], [0, 0, 1]], np.float32)
+
+    def reach(self, canvas: tuple[int, int]) -> Reach:
+        """What of the photo is shown."""
+        return self.left, self.top, self.left + canvas[0] * self.step, self.top + canvas[1] * self.step
 
     def moved(self, across: int, down: int) -> "View":
         """The same view of the photo after its corner has moved by so many pixels."""
@@ -66,25 +74,27 @@ def frame(mesh: Float32, photo_size: tuple[int, int], canvas: tuple[int, int], s
     return View(left, top, step)
 
 
-def extended(photo: Image, view: View, canvas: tuple[int, int]) -> tuple[Image, View]:
-    """The photo with as much added to its sides as the view needs, and the view of it. What is added continues the
-    edge's pixels, more blurred the farther they are. A photo that fills the view is returned as it is."""
+def extended(photo: Image, reach: Reach, sigma: float) -> tuple[Image, int, int]:
+    """The photo with as much added to its sides as `reach` asks for, and how far its corner has moved across and down.
+
+    What is added continues the pixels of the edge, blurred by up to `sigma` pixels the farther they are: black there,
+    as published, would creep into the picture with every movement of the head. A photo that reaches far enough is
+    returned as it is.
+    """
     height, width = photo.shape[:2]
-    right, bottom = view.left + canvas[0] * view.step - width, view.top + canvas[1] * view.step - height
-    # A hundredth of a pixel is the rounding of a view that was fitted to the photo.
-    before_x, before_y, after_x, after_y = (
-        max(0, int(np.ceil(missing - 0.01))) for missing in (-view.left, -view.top, right, bottom)
+    # A hundredth of a pixel is the rounding of what was fitted to the photo.
+    left, top, right, bottom = (
+        max(0, int(np.ceil(missing - 0.01))) for missing in (-reach[0], -reach[1], reach[2] - width, reach[3] - height)
     )
-    if not (before_x or before_y or after_x or after_y):
-        return photo, view
-    wide = cv2.copyMakeBorder(photo, before_y, after_y, before_x, after_x, cv2.BORDER_REPLICATE)
-    sigma = EDGE_BLUR * canvas[0] * view.step
-    x, y = np.arange(wide.shape[1]) - before_x, np.arange(wide.shape[0]) - before_y
+    if not (left or top or right or bottom):
+        return photo, 0, 0
+    wide = cv2.copyMakeBorder(photo, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    x, y = np.arange(wide.shape[1]) - left, np.arange(wide.shape[0]) - top
     outside_x, outside_y = np.maximum(np.maximum(-x, x - width + 1), 0), np.maximum(np.maximum(-y, y - height + 1), 0)
     distance = np.hypot(outside_x[None], outside_y[:, None])
     share = np.minimum(distance / (2 * sigma), 1).astype(np.float32)[..., None]
     mixed = share * blurred(wide, sigma).astype(np.float32) + (1 - share) * wide
-    return np.rint(mixed).astype(np.uint8), view.moved(before_x, before_y)
+    return np.rint(mixed).astype(np.uint8), left, top
 
 
 def show(photo: Image, view: View, canvas: tuple[int, int]) -> Image:
