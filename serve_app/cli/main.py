@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from deployments.errors import AvatarError
-from serve_app.cli import bench, demo, doctor, jobs, key, models, serve, talk
+from serve_app.cli import bench, demo, doctor, engines, jobs, key, models, serve, talk
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     talk.add_parsers(subparsers)
     jobs.add_parser(subparsers)
     models.add_parser(subparsers)
+    engines.add_parser(subparsers)
     doctor.add_parser(subparsers)
     bench.add_parser(subparsers)
     key.add_parser(subparsers)

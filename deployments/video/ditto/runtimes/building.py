@@ -17,6 +17,7 @@ from deployments.video.ditto.runtimes.engine_key import EngineKey, weights_diges
 from deployments.video.ditto.runtimes.engine_store import Built, EngineStore
 from deployments.video.ditto.runtimes.exportable import Networks, export_all, modules_of, precision_of
 from deployments.video.ditto.runtimes.graphs import Runner, graphs_of
+from deployments.video.ditto.runtimes.int8_choice import choose
 from deployments.video.ditto.runtimes.lint import require_accepted
 from deployments.video.ditto.runtimes.onnx_runner import OnnxRunner
 from deployments.video.ditto.runtimes.plan_header import REBUILD
@@ -28,6 +29,8 @@ from deployments.video.ditto.runtimes.targets import device_of, key_of
 from deployments.video.ditto.runtimes.tensorrt_build import BuildOptions, build_plan
 from deployments.video.ditto.runtimes.tensorrt_runner import TensorRt
 
+_TRIED_FRAMES = 2
+"""That each convolution is tried on in 8 bits."""
 Told = Callable[[str], None]
 
 
@@ -68,7 +71,10 @@ def build_engines(networks: Networks, order: Order, cards: Cards, told: Told) ->
         frames = order.faces
     if settings.precision == "int8":
         told(f"Calibrating on {len(frames.picture)} frames")
-        models |= _in_8_bits(models, modules, frames)
+        where = device_of(settings) if torch.cuda.is_available() else torch.device("cpu")
+        eight, share = _in_8_bits(models, modules, frames, where)
+        models |= eight
+        told(f"  {100 * share:.0f} % of W's and G's convolutions in 8 bits")
     makers = _Makers(networks, order, cards)
     built: dict[str, Built] = {}
     runners: dict[str, Runner] = {}
@@ -92,18 +98,25 @@ def int8_graphs(settings: RuntimeSettings) -> tuple[str, ...]:
 
 
 def _in_8_bits(
-    models: Mapping[str, onnx.ModelProto], modules: Mapping[str, nn.Module], frames: Frames
-) -> dict[str, onnx.ModelProto]:
-    """The graphs of int8.QUANTISED, checked anew."""
+    models: Mapping[str, onnx.ModelProto], modules: Mapping[str, nn.Module], frames: Frames, device: torch.device
+) -> tuple[dict[str, onnx.ModelProto], float]:
+    """The graphs of int8.QUANTISED, checked anew, and the share of their work that is in 8 bits. `device`: where the
+    modules are tried."""
+    for module in modules.values():
+        module.to(device)
     with torch.no_grad():
-        singles = [through(modules, frames.rows(row, row + 1)) for row in range(len(frames.picture))]
-    found = {}
-    for name in int8.QUANTISED:
-        ranges = int8.measured(modules[name], [single[name] for single in singles])
-        found[name] = int8.quantised(models[name], ranges)
-        require_sound(found[name], name)
-        require_accepted(inferred(found[name]), "11.2", name)
-    return found
+        placed = frames.to(device)
+        singles = [through(modules, placed.rows(row, row + 1)) for row in range(len(frames.picture))]
+        some = through(modules, placed.rows(0, _TRIED_FRAMES))
+    ranges = {name: int8.measured(modules[name], [single[name] for single in singles]) for name in int8.QUANTISED}
+    choice = choose(modules, some, some["image"][0], ranges)
+    for module in modules.values():
+        module.to("cpu")
+    found = {name: int8.quantised(models[name], choice.ranges[name]) for name in int8.QUANTISED}
+    for name, model in found.items():
+        require_sound(model, name)
+        require_accepted(inferred(model), "11.2", name)
+    return found, choice.share
 
 
 def _pictures_apart(

@@ -5,7 +5,7 @@ Weights are quantised a channel, what comes in as a whole, both symmetrically: T
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,11 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from deployments.errors import BadInput
-
 LEVELS = 127
 """Of a sign: -127 to 127."""
 OUTLIERS = 1e-4
 """The share of values that may lie beyond the range: they are cut off, and all others get finer steps."""
+CONVOLUTIONS = (torch.conv2d, torch.conv3d)
 LEAST_INPUTS = 16
 """Convolutions of fewer input channels take hardly any time, and lose most."""
 SMALLEST_SCALE = 6.2e-5
@@ -28,49 +27,63 @@ SMALLEST_SCALE = 6.2e-5
 QUANTISED = ("fields", "tail", "decoder")
 """The graphs that run for every frame."""
 
-Ranges = dict[str, float]
-"""By name of a convolution's weight: the largest absolute value of its input that is to be kept."""
+
+@dataclass(slots=True)
+class Seen:
+    """Of one convolution: the largest absolute value of its input that is to be kept, and the multiplications of one
+    call."""
+
+    reach: float = 0.0
+    work: float = 0.0
 
 
-@dataclass(eq=False)
+Ranges = dict[str, Seen]
+"""By name of a convolution's weight."""
+
+
 class Observer(TorchFunctionMode):
     """While it is entered, notes what convolutions of these weights are given, whichever module calls them."""
 
-    names: dict[int, str]
-    found: Ranges = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-
-    @classmethod
-    def of(cls, network: nn.Module) -> "Observer":
-        """For the convolutions that a network has parameters for."""
-        return cls({id(parameter): name for name, parameter in network.named_parameters() if parameter.ndim >= 4})
+        self._names = convolutions(network)
+        self.found: Ranges = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in (torch.conv2d, torch.conv3d) and id(args[1]) in self.names:
-            name = self.names[id(args[1])]
-            self.found[name] = max(self.found.get(name, 0.0), _reach(args[0]))
-        return func(*args, **(kwargs or {}))
+        made = func(*args, **(kwargs or {}))
+        name = self._names.get(id(args[1])) if func in CONVOLUTIONS else None
+        if name is not None:
+            seen = self.found.setdefault(name, Seen())
+            seen.reach = max(seen.reach, _reach(args[0]))
+            seen.work = float(made.numel() * args[1][0].numel())
+        return made
+
+
+def convolutions(network: nn.Module) -> dict[int, str]:
+    """Names of the weights worth quantising, by the identity of the parameter."""
+    return {
+        id(parameter): name
+        for name, parameter in network.named_parameters()
+        if parameter.ndim >= 4 and parameter.shape[1] >= LEAST_INPUTS
+    }
 
 
 def measured(network: nn.Module, inputs: Iterable[tuple[Tensor, ...]]) -> Ranges:
-    """The ranges of a network over several calls. Raises BadInput where there was none."""
-    observer = Observer.of(network)
+    """The ranges of a network over several calls."""
+    observer = Observer(network)
     with torch.no_grad():
         for given in inputs:
             with observer:
                 network(*given)
-    if not observer.found:
-        raise BadInput("8-bit engines are calibrated on avatars, and there was none. Enrol one, or use fp16.")
     return observer.found
 
 
-def quantised(model: onnx.ModelProto, ranges: Mapping[str, float]) -> onnx.ModelProto:
-    """A copy of an exported graph whose convolutions with a known range work on 8-bit inputs and weights.
+def quantised(model: onnx.ModelProto, ranges: Mapping[str, Seen]) -> onnx.ModelProto:
+    """A copy of an exported graph whose convolutions named by `ranges` work on 8-bit inputs and weights.
 
     Each becomes QuantizeLinear and DequantizeLinear before its input and a DequantizeLinear after its 8-bit weights,
-    which runtimes fuse into one 8-bit convolution. `ranges`: by the names of `measured`, for the graph's own network.
+    which runtimes fuse into one 8-bit convolution. `ranges`: of `measured` for the graph's own network, or some of
+    them.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)
@@ -79,8 +92,8 @@ def quantised(model: onnx.ModelProto, ranges: Mapping[str, float]) -> onnx.Model
     for node in made.graph.node:
         name = node.input[1].removeprefix("network.") if node.op_type == "Conv" else ""
         tensor = weights.get(node.input[1]) if name in ranges else None
-        if tensor is not None and tensor.dims[1] >= LEAST_INPUTS:
-            nodes += _on_input(made.graph, node, ranges[name], tensor.data_type)
+        if tensor is not None:
+            nodes += _on_input(made.graph, node, ranges[name].reach, tensor.data_type)
             nodes += _on_weight(made.graph, node, tensor)
         nodes.append(node)
     del made.graph.node[:]

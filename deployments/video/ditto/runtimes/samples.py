@@ -32,6 +32,9 @@ class Frames:
     def rows(self, start: int, end: int) -> "Frames":
         return Frames(self.picture[start:end], self.source[start:end], self.driving[start:end])
 
+    def to(self, device: torch.device) -> "Frames":
+        return Frames(self.picture.to(device), self.source.to(device), self.driving.to(device))
+
 
 def made_up(networks: Networks, seed: int = 0) -> Frames:
     """Three frames that differ, of nobody: smooth pictures, points spread over the face."""

@@ -17,7 +17,7 @@ OLDEST = {"tensorrt": (11, 2, 0), "tensorrt_rtx": (1, 7, 0)}
 """TensorRT 11.2 is the first that samples volumes (rank-5 GridSample)."""
 _INSTALL = {
     "tensorrt": "Install it with: pip install 'realtime-avatar[gpu]' (its wheel comes from NVIDIA's own index).",
-    "tensorrt_rtx": "Install it with: pip install tensorrt-rtx-cu13.",
+    "tensorrt_rtx": "Install it with: pip install 'realtime-avatar[rtx]'.",
 }
 OLDEST_DRIVER = (580, 65)
 """Linux driver of CUDA 13.0, which TensorRT 11's and torch's packages are built with."""
