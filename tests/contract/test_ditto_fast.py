@@ -145,6 +145,17 @@ def test_the_forms_that_serve_give_what_the_published_ones_give() -> None:
     assert error(picture, decoder(plain.out)) < 1e-5
 
 
+def test_channels_added_for_tensor_cores_change_nothing() -> None:
+    warp = networks()[0]
+    compressed, heat = IdentityNet(warp)(volume(), points()[0])
+    plain, aligned = FieldsNet(warp), FieldsNet(warp, aligned=8)
+    weights = [weight for weight in aligned.parameters() if weight.ndim == 5]
+    assert all(weight.shape[0] % 8 == weight.shape[1] % 8 == 0 for weight in weights)
+    assert any(weight.shape[1] % 8 for weight in plain.parameters() if weight.ndim == 5)
+    for wanted, got in zip(plain(compressed, heat, *points()), aligned(compressed, heat, *points()), strict=True):
+        assert error(got, wanted) < 1e-6
+
+
 def test_a_frame_is_the_same_in_any_company() -> None:
     """Bit for bit where torch takes the same kernels; of a small picture alone it computes convolutions otherwise."""
     together, pair, alone = (serve(torch.float32, rows) for rows in ([0, 1, 2], [2, 1], [1]))

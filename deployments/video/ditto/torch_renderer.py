@@ -20,6 +20,9 @@ from deployments.video.ditto.types import Fields, Identity
 Precision = Literal["fp32", "fp16"]
 TYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
 
+ALIGNED = 8
+"""Channels that a tensor core reads at a time in half precision."""
+
 
 class FramesNet(nn.Module):
     """WarpTail, then FastDecoder: inputs of the one to RGB [n, 3, 8g, 8g] in 0..1."""
@@ -45,11 +48,12 @@ class RendererModules:
     frames: FramesNet
 
     @classmethod
-    def fold(cls, warp: Warp, decoder: Decoder, *, fused_spade: bool = False) -> "RendererModules":
-        """Of the published networks, whose weights are folded in their own precision. They are not needed any more."""
+    def fold(cls, warp: Warp, decoder: Decoder, *, fused_spade: bool = False, aligned: int = 1) -> "RendererModules":
+        """Of the published networks, whose weights are folded in their own precision. They are not needed any more.
+        `aligned`: see FieldsNet."""
         with torch.no_grad():
             frames = FramesNet(WarpTail(warp), FastDecoder(decoder, fused_spade=fused_spade))
-            folded = cls(IdentityNet(warp), FieldsNet(warp), frames)
+            folded = cls(IdentityNet(warp), FieldsNet(warp, aligned=aligned), frames)
         for module in folded.all():
             module.eval().requires_grad_(False)
         return folded
@@ -102,9 +106,11 @@ class TorchRenderer:
         on_gpu = self.device.type == "cuda"
         self.precision = TYPES[precision]
         self.batch_frames = max_batch_frames if on_gpu else 1
-        self.modules = RendererModules.fold(warp, decoder, fused_spade=on_gpu if fused_spade is None else fused_spade)
-        self.modules.place(self.device, precision, channels_last=on_gpu if channels_last is None else channels_last)
+        fused = on_gpu if fused_spade is None else fused_spade
+        last = on_gpu if channels_last is None else channels_last
         graphs = on_gpu if cuda_graphs is None else cuda_graphs
+        self.modules = RendererModules.fold(warp, decoder, fused_spade=fused, aligned=ALIGNED if last else 1)
+        self.modules.place(self.device, precision, channels_last=last)
         self._fields = Graphed(self.modules.fields, enabled=graphs, most=max_batch_frames)
         self._frames = Graphed(self.modules.frames, enabled=graphs, most=max_batch_frames)
 

@@ -6,6 +6,7 @@ A convolution is here a pair: weight [outputs, inputs, ...] and bias [outputs].
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deployments.video.ditto.networks.spade import SpectralConv2d
@@ -33,6 +34,14 @@ def with_norm(layer: nn.Conv2d | nn.Conv3d, norm: nn.BatchNorm2d | nn.BatchNorm3
 def together(*convolutions: Convolution) -> Convolution:
     """One convolution for several of the same input; its channels are theirs, one after the other."""
     return torch.cat([weight for weight, _ in convolutions]), torch.cat([bias for _, bias in convolutions])
+
+
+def widened(convolution: Convolution, inputs: int, outputs: int) -> Convolution:
+    """With so many channels in all: those added see nothing, or say zero."""
+    weight, bias = convolution
+    more_inputs, more_outputs = inputs - weight.shape[1], outputs - weight.shape[0]
+    sides = (0, 0) * (weight.ndim - 2)
+    return F.pad(weight, (*sides, 0, more_inputs, 0, more_outputs)), F.pad(bias, (0, more_outputs))
 
 
 def after_nearest_2(weight: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deployments.video.ditto.fast.folds import Convolution, conv3d, upsampling3d, with_norm
+from deployments.video.ditto.fast.folds import Convolution, conv3d, upsampling3d, widened, with_norm
 from deployments.video.ditto.networks.hourglass import ConvNorm, Hourglass
 
 
@@ -26,20 +26,24 @@ def _pooled(volume: Tensor) -> Tensor:
 
 
 class FastHourglass(nn.Module):
-    """[n, kept, d, h, w] to [n, channels, d, h, w].
+    """[n, inputs, d, h, w] to [n, channels, d, h, w].
 
-    `kept`: int64, which of the published input channels come, in which order. The others are always zero.
+    `kept`: int64, which of the published input channels come, in which order. The others are always zero. `inputs` and
+    `channels`: at least as many as kept and as published; what is more is zero, and comes out as zero.
     """
 
-    def __init__(self, hourglass: Hourglass, kept: Tensor) -> None:
+    def __init__(self, hourglass: Hourglass, kept: Tensor, inputs: int, channels: int) -> None:
         super().__init__()
         encoder, decoder = hourglass.encoder, hourglass.decoder
         down = _folded(encoder.down_blocks)
-        self.down = nn.ModuleList(conv3d(each) for each in [_without(down[0], 0, kept), *down[1:]])
+        first = _without(down[0], 0, kept)
+        down[0] = widened(first, inputs, len(first[1]))
+        self.down = nn.ModuleList(conv3d(each) for each in down)
         up = _folded(decoder.up_blocks)
         self.up = nn.ModuleList(upsampling3d(each) for each in up)
         raised = len(up[-1][1])
-        self.last = conv3d(_without(with_norm(decoder.conv, decoder.norm), raised, kept))
+        last = _without(with_norm(decoder.conv, decoder.norm), raised, kept)
+        self.last = conv3d(widened(last, raised + inputs, channels))
 
     def forward(self, volume: Tensor) -> Tensor:
         """See the class."""

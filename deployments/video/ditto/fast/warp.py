@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deployments.video.ditto.fast.folds import bias_of, conv2d, conv3d, with_norm
+from deployments.video.ditto.fast.folds import bias_of, conv2d, conv3d, widened, with_norm
 from deployments.video.ditto.fast.hourglass import FastHourglass
 from deployments.video.ditto.fast.sampling import Sampling, sampled
 from deployments.video.ditto.fast.translate import gaussians, translated
@@ -38,6 +38,10 @@ class IdentityNet(nn.Module):
         return compressed, heat.to(compressed.dtype)
 
 
+def _multiple(count: int, of: int) -> int:
+    return -(-count // of) * of
+
+
 def _moved(kp_source: Tensor, kp_driving: Tensor) -> Tensor:
     """float32 [n, 21, 3]: where motions take their samples from, relative to where they go."""
     return kp_source.float() - kp_driving.float()
@@ -45,19 +49,29 @@ def _moved(kp_source: Tensor, kp_driving: Tensor) -> Tensor:
 
 class FieldsNet(nn.Module):
     """W's motion network: compressed [n, c, d, g, g] and heat [n, 21, d, g, g] of IdentityNet, kp_source and kp_driving
-    float32 [n, 21, 3], to mask [n, 22, d, g, g] and occlusion [n, 1, g, g], of the weights' type."""
+    float32 [n, 21, 3], to mask [n, 22, d, g, g] and occlusion [n, 1, g, g], of the weights' type.
 
-    def __init__(self, warp: Warp) -> None:
+    `aligned`: channels inside are made a multiple of this by zeros. Tensor cores read eight at a time where channels
+    are last in memory; volumes of 109 and 142 channels would have to be copied, or go to slower kernels. More
+    operations are counted then, but tensor cores pad to that anyway.
+    """
+
+    def __init__(self, warp: Warp, *, aligned: int = 1) -> None:
         super().__init__()
         motion, device = warp.dense_motion_network, warp.fourth.weight.device
         self.sizes = sizes = warp.sizes
         each = 1 + sizes.compressed_channels
-        channels = torch.arange(MOTIONS * each, device=device).view(MOTIONS, each)
+        published = torch.arange(MOTIONS * each, device=device).view(MOTIONS, each)
         # Published: heatmap and moved channels of each motion in turn; here all moved channels, then 21 heatmaps.
-        self.hourglass = FastHourglass(motion.hourglass, torch.cat([channels[:, 1:].flatten(), channels[1:, 0]]))
+        kept = torch.cat([published[:, 1:].flatten(), published[1:, 0]])
+        inputs, channels = (_multiple(count, aligned) for count in (len(kept), motion.hourglass.channels))
+        self.spare = inputs - len(kept)
+        self.hourglass = FastHourglass(motion.hourglass, kept, inputs, channels)
         weight, bias = motion.mask.weight, bias_of(motion.mask)
-        self.mask = conv3d((weight[1:] - weight[:1], bias[1:] - bias[:1]))
-        self.occlusion = conv2d((motion.occlusion.weight, bias_of(motion.occlusion)))
+        logits = (weight[1:] - weight[:1], bias[1:] - bias[:1])
+        self.mask = conv3d(widened(logits, channels, _multiple(POINTS, aligned)))
+        occlusion = (motion.occlusion.weight, bias_of(motion.occlusion))
+        self.occlusion = conv2d(widened(occlusion, channels * sizes.depth, 1))
 
     def forward(self, compressed: Tensor, heat: Tensor, kp_source: Tensor, kp_driving: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
@@ -65,8 +79,11 @@ class FieldsNet(nn.Module):
         moved = F.pad(_moved(kp_source, kp_driving), (0, 0, 1, 0))
         volumes = translated(compressed, moved).to(kind).transpose(2, 3).flatten(1, 2)
         driven = gaussians(kp_driving, self.sizes.depth, self.sizes.grid, KEYPOINT_VARIANCE).to(kind)
-        prediction = self.hourglass(torch.cat([volumes, driven - heat], dim=1))
-        logits = F.pad(self.mask(prediction), (0, 0, 0, 0, 0, 0, 1, 0))
+        seen = [volumes, driven - heat]
+        if self.spare:
+            seen.append(torch.zeros_like(heat[:, : self.spare]))
+        prediction = self.hourglass(torch.cat(seen, dim=1))
+        logits = F.pad(self.mask(prediction)[:, :POINTS], (0, 0, 0, 0, 0, 0, 1, 0))
         occlusion = torch.sigmoid(self.occlusion(prediction.flatten(1, 2)))
         return torch.softmax(logits, dim=1), occlusion
 
