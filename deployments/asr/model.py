@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import tokenizers
 from faster_whisper.feature_extractor import FeatureExtractor
+from faster_whisper.tokenizer import _LANGUAGE_CODES as LANGUAGE_CODES
 from faster_whisper.tokenizer import Tokenizer
 
+from deployments.asr.failures import failure
 from deployments.asr.settings import AsrSettings
 from deployments.asr.words import align_words, is_punctuation, token_begins
 from deployments.contracts import HEARING_RATE_HZ, Float32, Word
+from deployments.errors import Unsupported
 
 MEL_FRAMES_PER_SECOND = 100
 UNSPACED_LANGUAGES = frozenset({"zh", "yue", "ja", "th"})
@@ -50,18 +53,34 @@ class Aligned:
 
 
 class WhisperModel:
-    """One loaded model. Not thread-safe. Raises RuntimeError where CTranslate2 does."""
+    """One loaded model. Not thread-safe. Raises RuntimeError where CTranslate2 does.
+
+    What goes in and comes out lies in the processor's memory whatever the device: an encoded window is 2 MB at most.
+    """
 
     def __init__(self, folder: Path, settings: AsrSettings) -> None:
+        """Raises EngineFailed where the device or its libraries are missing or cannot do `compute_type`, Unsupported
+        for a configured language that the model does not know; both with the remedy."""
         self._settings = settings
-        self._model = ctranslate2.models.Whisper(
-            str(folder),
-            device=settings.device,
-            compute_type=settings.compute_type,
-            intra_threads=settings.threads,
-            inter_threads=1,
-        )
+        try:
+            self._model = ctranslate2.models.Whisper(
+                str(folder),
+                device=settings.device,
+                device_index=settings.device_index if settings.device == "cuda" else 0,
+                compute_type=settings.compute_type,
+                intra_threads=settings.threads,
+                inter_threads=1,
+            )
+        except (RuntimeError, ValueError) as error:
+            raise failure(error, settings) from error
         tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        for language in settings.languages:
+            # Large-v3 has Cantonese (yue), which the smaller ones do not.
+            if language not in LANGUAGE_CODES or tokenizer.token_to_id(f"<|{language}|>") is None:
+                raise Unsupported(
+                    f"{settings.weights} does not know the language {language!r}. Take it out of asr.languages, or "
+                    "choose other weights, such as whisper-large-v3-turbo."
+                )
         self._tokenizers = {
             language: Tokenizer(tokenizer, True, task="transcribe", language=language)
             for language in settings.languages

@@ -32,6 +32,9 @@ class BatchSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_batch_size: int = Field(4, ge=1, description="Most utterances in one run of the model.")
+    max_windows: int = Field(
+        16, ge=1, description="Most stretches of speech in one run: what bounds the memory. Long speech has several."
+    )
     batch_wait_timeout_s: float = Field(
         0.002, ge=0, description="Wait for company in seconds: only as long as requests already on the way need."
     )
@@ -45,6 +48,9 @@ class AsrSettings(BaseModel):
     engine: Literal["whisper"] = Field("whisper", description="Name in deployments/asr/engines.py.")
     weights: str = Field("whisper-base", description="Weight set, in CTranslate2's format.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the model runs.")
+    device_index: int = Field(
+        0, ge=0, le=15, description="Which of the GPUs that this process sees; Ray shows a replica its own as 0."
+    )
     compute_type: Literal["int8", "int8_float32", "int8_float16", "float16", "float32"] = Field(
         "int8", description="CTranslate2's arithmetic."
     )

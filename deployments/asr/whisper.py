@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from deployments.asr.failures import failure
 from deployments.asr.guards import compression_ratio
 from deployments.asr.loops import made_up, repetitions
 from deployments.asr.model import UNSPACED_LANGUAGES, Aligned, Decoded, Encoded, WhisperModel
@@ -20,7 +21,7 @@ from deployments.asr.settings import AsrSettings
 from deployments.asr.speech import Span, find_spans
 from deployments.asr.words import in_order
 from deployments.contracts import HEARING_RATE_HZ, Float32, Transcript, Utterance, Word
-from deployments.errors import AvatarError, BadInput, EngineFailed, TooLarge, Unsupported
+from deployments.errors import AvatarError, BadInput, TooLarge, Unsupported
 
 T = TypeVar("T")
 WINDOW_GRID_SECONDS = 2.0
@@ -54,7 +55,10 @@ class WhisperTranscriber:
         self._model = WhisperModel(folder, settings)
         if settings.warm_up:
             window = _Window(0, 0.0, np.zeros(HEARING_RATE_HZ, np.float32), settings.min_window_seconds, None)
-            self._listen([window])
+            try:
+                self._listen([window])
+            except RuntimeError as error:  # some libraries of a GPU are looked for with the first run only
+                raise failure(error, settings) from error
 
     def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript | Exception]:
         """As the contract says. Errors by member: BadInput, TooLarge, Unsupported, EngineFailed."""
@@ -66,18 +70,19 @@ class WhisperTranscriber:
             except AvatarError as error:
                 failed[member] = error
         heard: list[_Window] = []
-        for same_length in _grouped(windows, key=lambda window: window.window_seconds):
+        most = self._settings.batching.max_windows
+        for same_length in _grouped(windows, lambda window: window.window_seconds, most):
             try:
                 heard += self._encode(same_length)
             except RuntimeError as error:
-                failed.update(dict.fromkeys((window.member for window in same_length), _failure(error)))
+                failed.update(dict.fromkeys((window.member for window in same_length), failure(error, self._settings)))
         heard = _settle_languages(heard)
         texts: list[_Window] = []
-        for alike in _grouped(heard, key=lambda window: (window.window_seconds, window.language)):
+        for alike in _grouped(heard, lambda window: (window.window_seconds, window.language), most):
             try:
                 texts += self._decode(alike)
             except RuntimeError as error:
-                failed.update(dict.fromkeys((window.member for window in alike), _failure(error)))
+                failed.update(dict.fromkeys((window.member for window in alike), failure(error, self._settings)))
         return [
             failed.get(m) or self._transcript(batch[m], [w for w in texts if w.member == m]) for m in range(len(batch))
         ]
@@ -205,13 +210,9 @@ def _settle_languages(windows: Sequence[_Window]) -> list[_Window]:
     return [replace(w, language=max(seconds[w.member], key=lambda name: seconds[w.member][name])) for w in windows]
 
 
-def _grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
-    """Items of equal key together, in the order in which the keys first come."""
+def _grouped(items: Iterable[T], key: Callable[[T], Hashable], most: int) -> list[list[T]]:
+    """Items of equal key together, in the order in which the keys first come, at most so many in a group."""
     groups: dict[Hashable, list[T]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
-    return list(groups.values())
-
-
-def _failure(error: RuntimeError) -> EngineFailed:
-    return EngineFailed(f"Speech recognition failed inside its library ({error}). Try again; see the log.")
+    return [group[at : at + most] for group in groups.values() for at in range(0, len(group), most)]
