@@ -64,10 +64,11 @@ def test_what_is_added_continues_the_photo_and_leaves_it_as_it_is() -> None:
 
 
 def test_a_small_photo_is_not_blown_up() -> None:
-    view = frame(mesh(150, 170, 85), (300, 340), (512, 768), SETTINGS)
-    assert view.step == pytest.approx(1 / SETTINGS.enlargement_max)
-    sharper = frame(mesh(150, 170, 85), (300, 340), (512, 768), FaceSettings(enlargement_max=1))
-    assert sharper.step == 1
+    for most in (1.0, 2.0):
+        view = frame(mesh(150, 170, 85), (300, 340), (512, 768), FaceSettings(enlargement_max=most))
+        assert view.step == pytest.approx(1 / most)
+    smallest = frame(mesh(150, 170, 80), (300, 340), (512, 768), SETTINGS)
+    assert 80 / smallest.step / 512 == pytest.approx(SETTINGS.face_share, rel=0.03), "the smallest face that is taken"
 
 
 def test_a_long_face_takes_its_share_by_its_length() -> None:

@@ -14,6 +14,8 @@ FACE_PROPORTION = 1.45
 """Forehead to chin over the width of a usual face: a longer one takes its share by its length."""
 EDGE_BLUR = 0.04
 """Sigma of the blur of what continues the photo's edges, over the canvas's width."""
+FAR_BLUR = 4.0
+"""How many times as much farther out: bars turn to a haze."""
 
 
 Reach = tuple[float, float, float, float]
@@ -77,9 +79,9 @@ def frame(mesh: Float32, photo_size: tuple[int, int], canvas: tuple[int, int], s
 def extended(photo: Image, reach: Reach, sigma: float) -> tuple[Image, int, int]:
     """The photo with as much added to its sides as `reach` asks for, and how far its corner has moved across and down.
 
-    What is added continues the pixels of the edge, blurred by up to `sigma` pixels the farther they are: black there,
-    as published, would creep into the picture with every movement of the head. A photo that reaches far enough is
-    returned as it is.
+    What is added continues the pixels of the edge, the more blurred the farther they are, by `sigma` pixels and more:
+    black there, as published, would creep into the picture with every movement of the head. A photo that reaches far
+    enough is returned as it is.
     """
     height, width = photo.shape[:2]
     # A hundredth of a pixel is the rounding of what was fitted to the photo.
@@ -92,8 +94,10 @@ def extended(photo: Image, reach: Reach, sigma: float) -> tuple[Image, int, int]
     x, y = np.arange(wide.shape[1]) - left, np.arange(wide.shape[0]) - top
     outside_x, outside_y = np.maximum(np.maximum(-x, x - width + 1), 0), np.maximum(np.maximum(-y, y - height + 1), 0)
     distance = np.hypot(outside_x[None], outside_y[:, None])
-    share = np.minimum(distance / (2 * sigma), 1).astype(np.float32)[..., None]
-    mixed = share * blurred(wide, sigma).astype(np.float32) + (1 - share) * wide
+    mixed = wide.astype(np.float32)
+    for blur in (sigma, FAR_BLUR * sigma):
+        share = np.minimum(distance / (2 * blur), 1).astype(np.float32)[..., None]
+        mixed += share * (blurred(wide, blur) - mixed)
     return np.rint(mixed).astype(np.uint8), left, top
 
 

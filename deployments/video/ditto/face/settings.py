@@ -40,7 +40,7 @@ class FaceSettings(BaseModel):
         0.46, ge=0.1, le=0.9, description="Width of the face over the canvas's width, where the photo allows it."
     )
     face_share_max: float = Field(
-        0.6,
+        0.7,
         ge=0.1,
         le=1.0,
         description="The same at most. A photo too narrow even for this has its edges continued, blurred.",
@@ -49,7 +49,7 @@ class FaceSettings(BaseModel):
         0.44, ge=0.2, le=0.8, description="Where the middle of the face stands, over the canvas's height, from the top."
     )
     enlargement_max: float = Field(
-        2.0,
+        3.0,
         ge=1.0,
         le=8.0,
         description="Canvas pixels for one of the photo, at most: beyond it the face stays smaller than its share.",
