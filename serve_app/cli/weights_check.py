@@ -12,8 +12,6 @@ from deployments.weights.settings import WeightsSettings
 from serve_app.args import AppArgs
 from serve_app.cli.configuration import DEFAULT_CONFIG, read_config
 
-DITTO_SETS = ("ditto-pytorch", "ditto-hubert", "ditto-landmarks", "ditto-config")
-
 
 def needed(args: AppArgs) -> tuple[str, ...]:
     """The weight sets of the configured engines, stage by stage. Those of an uploaded voice's match are among them."""
@@ -26,7 +24,7 @@ def needed(args: AppArgs) -> tuple[str, ...]:
         case "xtts":
             names.append(args.tts.xtts.weights)
     if args.video.engine == "ditto":  # the portrait engine's graphs come with the package
-        names += DITTO_SETS
+        names += args.video.ditto.weight_sets
     return tuple(dict.fromkeys(names))
 
 

@@ -13,10 +13,11 @@ from serve_app.args import AppArgs
 from serve_app.cli import config_checks
 from serve_app.cli.configuration import DEFAULT_CONFIG
 from serve_app.cli.main import main
-from serve_app.cli.weights_check import DITTO_SETS, configured, needed, problems, require_weights
+from serve_app.cli.weights_check import configured, needed, problems, require_weights
 
 pytestmark = pytest.mark.plain
-GPU = {
+DITTO_SETS = ("ditto-pytorch", "ditto-hubert", "ditto-landmarks", "ditto-config")
+GPU: dict[str, Any] = {
     "asr": {"weights": "whisper-large-v3-turbo", "device": "cuda", "compute_type": "int8_float16"},
     "llm": {"engine": "openai"},
     "tts": {"engine": "xtts"},
@@ -45,6 +46,9 @@ def test_each_engine_names_its_own_sets() -> None:
     assert needed(AppArgs.model_validate(GPU)) == ("whisper-large-v3-turbo", "xtts-v2", *DITTO_SETS)
     llama = {"llm": {"llama": {"weights": "qwen2.5-coder-1.5b-instruct"}}}
     assert "qwen2.5-coder-1.5b-instruct" in needed(AppArgs.model_validate(llama))
+    published = {"engine": "ditto", "ditto": {"face": {"detector": "insightface"}, "weights": {"published": None}}}
+    sets = needed(AppArgs.model_validate(GPU | {"video": published}))
+    assert "ditto-insightface" in sets and "ditto-config" not in sets
     for name in needed(AppArgs.model_validate(GPU)):
         assert load_manifest().get(name)
 
@@ -63,7 +67,7 @@ def test_what_is_missing_is_told_at_once_with_licences_sizes_and_one_remedy(tmp_
 
 
 def test_a_set_that_no_manifest_knows_is_told_too() -> None:
-    args = AppArgs.model_validate({"asr": {"weights": "whisper-gigantic"}, **{k: GPU[k] for k in ("llm",)}})
+    args = AppArgs.model_validate({"asr": {"weights": "whisper-gigantic"}, "llm": GPU["llm"]})
     assert any("whisper-gigantic" in line and "Known sets" in line for line in problems(args))
 
 

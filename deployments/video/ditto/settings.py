@@ -70,6 +70,15 @@ class DittoSettings(BaseModel):
         return self
 
     @property
+    def weight_sets(self) -> tuple[str, ...]:
+        """Names of the weight sets that these settings load."""
+        names = self.weights
+        wanted = [names.networks, names.hearing, names.landmarks, names.published]
+        if self.face.detector == "insightface":
+            wanted.append(names.insightface)
+        return tuple(name for name in wanted if name is not None)
+
+    @property
     def frame_size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self.frame_width, self.frame_height
