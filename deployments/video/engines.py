@@ -18,7 +18,7 @@ def _portrait(settings: VideoSettings, load: Load, weights: WeightsSettings) -> 
 
 def _ditto(settings: VideoSettings, load: Load, weights: WeightsSettings) -> Animator:
     from deployments.video.ditto.animator import DittoAnimator
-    from deployments.video.ditto.parts import build_parts
+    from deployments.video.ditto.loading import build_parts
 
     return DittoAnimator(settings.ditto, build_parts(settings.ditto, weights), load)
 

@@ -2,7 +2,7 @@
 
 import ast
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def engine(motion: str, number: int) -> DittoAnimator:
 
 
 class DittoSuite(AnimatorSuite):
-    motion: dict[str, Any]
+    motion: ClassVar[dict[str, Any]]
 
     @pytest.fixture
     def animator(self) -> Animator:
@@ -49,18 +49,18 @@ class DittoSuite(AnimatorSuite):
 
 
 class TestDitto70(DittoSuite):
-    motion = {"overlap": 70}
+    motion: ClassVar[dict[str, Any]] = {"overlap": 70}
     first_frames = 10
 
 
 class TestDitto75(DittoSuite):
-    motion = {"overlap": 75}
+    motion: ClassVar[dict[str, Any]] = {"overlap": 75}
 
 
 class TestDittoOffline(DittoSuite):
     """Three seconds behind: what needs no long stream is tried on the end of short ones."""
 
-    motion = {"mode": "offline", "steps": 10}
+    motion: ClassVar[dict[str, Any]] = {"mode": "offline", "steps": 10}
     lookahead_max = 60_000
 
     def test_a_group_comes_with_its_last_sample_of_look_ahead(self, animator: Animator, avatar_id: str) -> None:

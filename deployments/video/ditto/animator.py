@@ -51,8 +51,8 @@ class DittoAnimator:
         clock: Callable[[], float] = time.perf_counter,
         rungs: Rungs | None = None,
     ) -> None:
-        """`load` gives the enrolment blob of an avatar id, or raises NotFound. `watch` is shown every picture as it goes
-        to the encoder, uint8 [3h/2, w], NV12, with its index. `clock` is what the timings are taken from. `rungs`
+        """`load` gives the enrolment blob of an avatar id, or raises NotFound. `watch` is shown every picture as it
+        goes to the encoder, uint8 [3h/2, w], NV12, with its index. `clock` is what the timings are taken from. `rungs`
         replaces the committed table of savings."""
         plan = plan_of(completed(settings.motion, parts.published), parts.published.emotions)
         self._plans = {False: plan, True: replace(plan, steps=settings.saturated_steps)}
@@ -86,7 +86,7 @@ class DittoAnimator:
         windows that become due with the step: so frames are a function of the quality at each sample."""
         opened = [self._open(step) for step in batch]
         streams = [stream for stream in opened if isinstance(stream, Stream)]
-        self._show(self._groups(streams))
+        self._show(self._stitched(self._groups(streams)))
         return [each.answer(self._configuration) if isinstance(each, Stream) else each for each in opened]
 
     def _open(self, step: Step) -> Stream | Exception:
@@ -124,6 +124,17 @@ class DittoAnimator:
             else:
                 stream.failure = run.failure
         return groups
+
+    def _stitched(self, groups: Sequence[Group[Stream]]) -> list[Group[Stream]]:
+        found = []
+        for group in groups:
+            began = self._clock()
+            try:
+                found.append(self._painter.stitch(group))
+            except Exception as error:
+                group.owner.failure = typed(error)
+            group.owner.spent({"render": self._clock() - began})
+        return found
 
     def _show(self, groups: Sequence[Group[Stream]]) -> None:
         """Draws and encodes. While one batch is encoded here the device draws the next."""

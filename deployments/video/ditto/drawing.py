@@ -5,7 +5,7 @@ batches of the same shapes, however its audio was cut.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -32,7 +32,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group(Generic[Owner]):
-    """Frames [first, first + n) of one stream. `points`: float32 [n, 21, 3], driving keypoints before stitching."""
+    """Frames [first, first + n) of one stream. `points`: float32 [n, 21, 3], driving keypoints."""
 
     owner: Owner
     first: int
@@ -87,11 +87,19 @@ class Painter:
         self._most, self._to_host = max_batch_frames, to_host
         self._mark = stopwatch(device)
 
+    def stitch(self, group: Group[Owner]) -> Group[Owner]:
+        """With its points stitched. A group at a time: a linear layer's last bits follow the number of its rows. Before
+        anything is drawn, since the host waits for its result and would wait for the drawing before it too."""
+        if self._stitcher is None:
+            return group
+        source = np.repeat(group.face.points[None], len(group), axis=0)
+        return replace(group, points=self._stitcher.stitch(source, group.points))
+
     def draw(self, groups: Sequence[Group[Owner]]) -> Drawn[Owner]:
-        """One batch: groups of different streams, or one."""
+        """One batch of stitched groups: of different streams, or one."""
         began = self._mark()
         faces = [group.face for group in groups for _ in range(len(group))]
-        driving = np.concatenate([self._stitched(group) for group in groups])
+        driving = np.concatenate([group.points for group in groups])
         fields = joined([plan(len(group), group.rung >= HALF_FIELDS) for group in groups])
         frames = joined([plan(len(group), group.rung >= HALF_FRAMES) for group in groups])
         with torch.inference_mode():
@@ -100,13 +108,6 @@ class Painter:
             composed = self._compositor.compose([face.scene for face in faces], found, "nv12")
             pictures = _to_host(composed) if self._to_host else composed
         return Drawn(groups, pictures, began, rendered, self._mark())
-
-    def _stitched(self, group: Group[Owner]) -> Float32:
-        """A group at a time: a linear layer's last bits follow the number of its rows."""
-        if self._stitcher is None:
-            return group.points
-        source = np.repeat(group.face.points[None], len(group), axis=0)
-        return self._stitcher.stitch(source, group.points)
 
     def _faces(self, faces: Sequence[Face], driving: Float32, fields: Plan, frames: Plan) -> torch.Tensor:
         """[places of `frames` made, 3, pixels, pixels]; every place that `fields` makes is among those."""
