@@ -23,7 +23,7 @@ export class Choices {
   /** The chosen voice's id for the language; null for the language's own. */
   get voice() {
     const id = this.preferences.voice(this.preferences.language);
-    return this.#offered().some((voice) => voice.id === id && !voice.default) ? id : null;
+    return this.#offered().some((voice) => voice.id === id && !this.#isDefault(voice)) ? id : null;
   }
 
   /** Asks the server for all there is, and shows it. */
@@ -54,8 +54,18 @@ export class Choices {
   /** The voices that speak the language, its own first; a matched voice speaks all. */
   #offered() {
     const { language } = this.preferences;
-    const spoken = this.#voices.filter((voice) => voice.source === "upload" || voice.language === language);
-    return spoken.sort((one, other) => rank(one) - rank(other));
+    const speaks = (voice) => voice.languages?.includes(language) ?? voice.language === language;
+    const spoken = this.#voices.filter((voice) => voice.source === "upload" || speaks(voice));
+    return spoken.sort((one, other) => this.#rank(one) - this.#rank(other));
+  }
+
+  /** Some voices speak several languages, and are the default of one. */
+  #isDefault(voice) {
+    return Boolean(voice.default) && voice.language === this.preferences.language;
+  }
+
+  #rank(voice) {
+    return voice.source === "upload" ? 1 : this.#isDefault(voice) ? 0 : 2;
   }
 
   #face(avatar) {
@@ -68,9 +78,9 @@ export class Choices {
   }
 
   #voice(voice) {
-    const chosen = this.voice ? voice.id === this.voice : Boolean(voice.default) || (!this.#offered().some((one) => one.default) && voice === this.#offered()[0]);
+    const chosen = this.voice ? voice.id === this.voice : this.#isDefault(voice) || (!this.#offered().some((one) => this.#isDefault(one)) && voice === this.#offered()[0]);
     const choice = this.#radio("voice", voice.id, chosen, () => this.preferences.chooseVoice(this.preferences.language, voice.id));
-    const note = voice.source === "upload" ? say("yours") : voice.default ? say("defaultVoice") : "";
+    const note = voice.source === "upload" ? say("yours") : this.#isDefault(voice) ? say("defaultVoice") : "";
     choice.append(text("span", voice.name || voice.id), text("small", note));
     const row = document.createElement("div");
     row.className = "voice-row";
@@ -167,10 +177,6 @@ export class Choices {
     this.refusal.textContent = message;
     this.refusal.hidden = false;
   }
-}
-
-function rank(voice) {
-  return voice.source === "upload" ? 1 : voice.default ? 0 : 2;
 }
 
 function text(tag, content) {
