@@ -48,12 +48,12 @@ class RendererModules:
     frames: FramesNet
 
     @classmethod
-    def fold(cls, warp: Warp, decoder: Decoder, *, fused_spade: bool = False, aligned: int = 1) -> "RendererModules":
+    def fold(cls, warp: Warp, decoder: Decoder, *, fused: bool = False, aligned: int = 1) -> "RendererModules":
         """Of the published networks, whose weights are folded in their own precision. They are not needed any more.
-        `aligned`: see FieldsNet."""
+        `fused`: Triton kernels where tensors are on a GPU. `aligned`: see FieldsNet."""
         with torch.no_grad():
-            frames = FramesNet(WarpTail(warp), FastDecoder(decoder, fused_spade=fused_spade))
-            folded = cls(IdentityNet(warp), FieldsNet(warp, aligned=aligned), frames)
+            frames = FramesNet(WarpTail(warp), FastDecoder(decoder, fused_spade=fused))
+            folded = cls(IdentityNet(warp), FieldsNet(warp, aligned=aligned, fused=fused), frames)
         for module in folded.all():
             module.eval().requires_grad_(False)
         return folded
@@ -81,8 +81,8 @@ class TorchRenderer:
     """A `Renderer` in PyTorch. One thread at a time.
 
     `precision` fp16 is for GPUs; volumes are sampled in float32 either way. `channels_last`, `fused_spade` (the Triton
-    kernel of fast.spade_triton instead of torch) and `cuda_graphs` are what they are not only on a GPU, and default to
-    whether there is one. Frames go in batches of at most `max_batch_frames`; on a CPU one by one, since a batch saves
+    kernels of fast.spade_triton and fast.seen_triton) and `cuda_graphs` default to whether there is a GPU; without one
+    the last two do nothing. Frames go in batches of `max_batch_frames` at most; on a CPU one by one, as a batch saves
     nothing there and its libraries choose their kernels, and so the last bits, by its size.
     """
 
@@ -109,7 +109,7 @@ class TorchRenderer:
         fused = on_gpu if fused_spade is None else fused_spade
         last = on_gpu if channels_last is None else channels_last
         graphs = on_gpu if cuda_graphs is None else cuda_graphs
-        self.modules = RendererModules.fold(warp, decoder, fused_spade=fused, aligned=ALIGNED if last else 1)
+        self.modules = RendererModules.fold(warp, decoder, fused=fused, aligned=ALIGNED if last else 1)
         self.modules.place(self.device, precision, channels_last=last)
         self._fields = Graphed(self.modules.fields, enabled=graphs, most=max_batch_frames)
         self._frames = Graphed(self.modules.frames, enabled=graphs, most=max_batch_frames)

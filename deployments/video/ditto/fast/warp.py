@@ -2,10 +2,10 @@
 
 `IdentityNet` sees a face once, `FieldsNet` says where a frame takes each part of it from (it may run at half rate), and
 `WarpTail` takes them. What changes besides folded norms and transposed convolutions: the compressed volume and the
-source's heatmaps are computed once a face; the 22 moved volumes are products of matrices (translate); a heatmap that is
-always zero is left out of the hourglass; masks are a softmax, which a constant added to all of them does not change, so
-that the first of 22 logits can be zero; and the 22 motions, all of them translations, are summed before they are added
-to the grid.
+source's heatmaps are computed once a face; the 22 moved volumes are products of matrices (translate) or one kernel
+(seen_triton); a heatmap that is always zero is left out of the hourglass; masks are a softmax, which a constant added
+to all of them does not change, so that the first of 22 logits can be zero; and the 22 motions, all of them
+translations, are summed before they are added to the grid.
 """
 
 import torch
@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from deployments.video.ditto.fast.folds import bias_of, conv2d, conv3d, widened, with_norm
 from deployments.video.ditto.fast.hourglass import FastHourglass
 from deployments.video.ditto.fast.sampling import Sampling, sampled
-from deployments.video.ditto.fast.translate import gaussians, translated
+from deployments.video.ditto.fast.seen import see
+from deployments.video.ditto.fast.translate import gaussians
 from deployments.video.ditto.networks.geometry import KEYPOINT_VARIANCE, identity_grid
 from deployments.video.ditto.networks.warp import MOTIONS, Warp
 from deployments.video.ditto.sizes import POINTS
@@ -53,11 +54,12 @@ class FieldsNet(nn.Module):
 
     `aligned`: channels inside are made a multiple of this by zeros. Tensor cores read eight at a time where channels
     are last in memory; volumes of 109 and 142 channels would have to be copied, or go to slower kernels. More
-    operations are counted then, but tensor cores pad to that anyway.
+    operations are counted then, but tensor cores pad to that anyway. `fused`: see fast.seen.
     """
 
-    def __init__(self, warp: Warp, *, aligned: int = 1) -> None:
+    def __init__(self, warp: Warp, *, aligned: int = 1, fused: bool = False) -> None:
         super().__init__()
+        self.fused = fused
         motion, device = warp.dense_motion_network, warp.fourth.weight.device
         self.sizes = sizes = warp.sizes
         each = 1 + sizes.compressed_channels
@@ -75,14 +77,9 @@ class FieldsNet(nn.Module):
 
     def forward(self, compressed: Tensor, heat: Tensor, kp_source: Tensor, kp_driving: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
-        kind = compressed.dtype
         moved = F.pad(_moved(kp_source, kp_driving), (0, 0, 1, 0))
-        volumes = translated(compressed, moved).to(kind).transpose(2, 3).flatten(1, 2)
-        driven = gaussians(kp_driving, self.sizes.depth, self.sizes.grid, KEYPOINT_VARIANCE).to(kind)
-        seen = [volumes, driven - heat]
-        if self.spare:
-            seen.append(torch.zeros_like(heat[:, : self.spare]))
-        prediction = self.hourglass(torch.cat(seen, dim=1))
+        seen = see(compressed, heat, moved, kp_driving.float(), spare=self.spare, fused=self.fused)
+        prediction = self.hourglass(seen)
         logits = F.pad(self.mask(prediction)[:, :POINTS], (0, 0, 0, 0, 0, 0, 1, 0))
         occlusion = torch.sigmoid(self.occlusion(prediction.flatten(1, 2)))
         return torch.softmax(logits, dim=1), occlusion
