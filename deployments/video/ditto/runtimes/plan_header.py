@@ -2,7 +2,7 @@
 
 TensorRT proper begins a plan with "ftrt", the number of its serialisation (0 since 8.6), and has its version at bytes
 24 to 27, major first (trtexec --getPlanVersionOnly reads the same); until 7 it was "ptrt". TensorRT-RTX writes "vtrt"
-and its version at bytes 25 to 27 (as 1.7.1 does).
+and its own version at the same place (as 1.7.1 does).
 """
 
 import struct
@@ -36,11 +36,9 @@ def read_header(plan: bytes, name: str) -> PlanHeader:
     if len(plan) < HEADER_BYTES or magic not in (b"ptrt", b"ftrt", b"vtrt"):
         raise EngineUnusable(f"{name} is not a TensorRT engine, or a damaged one. {REBUILD}")
     (serialisation,) = struct.unpack("<I", plan[4:8])
-    if magic == b"vtrt":
-        return PlanHeader("tensorrt_rtx", (plan[25], plan[26], plan[27]))
-    if magic == b"ptrt" or serialisation != 0:
+    if magic == b"ptrt" or (magic == b"ftrt" and serialisation != 0):
         return PlanHeader("tensorrt", None)
-    return PlanHeader("tensorrt", (plan[24], plan[25], plan[26]))
+    return PlanHeader("tensorrt_rtx" if magic == b"vtrt" else "tensorrt", (plan[24], plan[25], plan[26]))
 
 
 def require_plan(plan: bytes, name: str, library: Library, version: str) -> None:

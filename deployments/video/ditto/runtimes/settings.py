@@ -38,7 +38,7 @@ class RuntimeSettings(BaseModel):
         True, description="On a GPU, record each batch shape once and replay it: no launch overhead, some more memory."
     )
     channels_last: bool = Field(
-        True, description="On a GPU, keep channels innermost in memory, which tensor cores prefer. Torch only."
+        True, description="On a GPU, keep channels innermost in memory, which tensor cores prefer. Not for TensorRT."
     )
     fused_spade: bool = Field(
         True,
