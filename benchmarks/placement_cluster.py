@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CORES_A_NODE = 8
 STAGES = ("ASR", "TTS", "Video")
 PATIENCE_SECONDS = 120.0
+ON_THE_HEAD = {"Coordinator": {"ray_actor_options": {"resources": {"head": 0.01}}}}
+"""As one would have it: machines with a GPU come and go, and with this one people would be counted anew."""
 Placed = dict[str, dict[str, int]]
 """By card, how many replicas of each deployment."""
 
@@ -63,7 +65,8 @@ class SimulatedCluster:
         application["import_path"] = "benchmarks.placement_app:build_app"
         application["args"] = {"folder": str(self.folder), **args}
         kept = [one for one in application["deployments"] if one["name"] in (*STAGES, "Coordinator")]
-        application["deployments"] = [merged(one, (changes or {}).get(one["name"], {})) for one in kept]
+        laid_over = merged(ON_THE_HEAD, changes or {})
+        application["deployments"] = [merged(one, laid_over.get(one["name"], {})) for one in kept]
         schema = ServeDeploySchema.model_validate({"applications": [application]})
         _get_global_client().deploy_apps(schema, _blocking=False)
 
@@ -99,10 +102,10 @@ class SimulatedCluster:
         coordinator = serve.get_deployment_handle("Coordinator", "avatar")
         while len(self._people) < count:
             request = PlaceRequest(f"place-{time.monotonic_ns()}", "bench")
-            assert coordinator.call.remote("people", "ask", (request,)).result().granted
+            assert coordinator.call.remote("people", "ask", (request,)).result(timeout_s=PATIENCE_SECONDS).granted
             self._people.append(request.place_id)
         while len(self._people) > count:
-            coordinator.call.remote("people", "leave", (self._people.pop(),)).result()
+            coordinator.call.remote("people", "leave", (self._people.pop(),)).result(timeout_s=PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -131,6 +134,7 @@ def simulated_cluster(nodes: int = 1) -> Iterator[SimulatedCluster]:
             initialize_head=True,
             head_node_args={
                 "num_cpus": CORES_A_NODE,
+                "resources": {"head": 1},
                 "object_store_memory": 80 * 2**20,
                 "include_dashboard": False,
                 "_system_config": sooner,
