@@ -15,6 +15,8 @@ from deployments.gpu.nvml import Card, Cards, NvmlCards, visible_card
 from deployments.gpu.settings import GpuSettings
 
 _ASK_AGAIN_SECONDS = 0.5
+_CONTEXT_BYTES = 500_000_000
+"""About what CUDA's context and its libraries take of a card beside torch's allocator, which does not count them."""
 _log = logging.getLogger("ray.serve")
 
 
@@ -107,7 +109,7 @@ def take_share(
     try:
         mps.prepare(settings)
         if settings.capped_by == "torch":
-            _cap_torch(budget / card.total_bytes)
+            _cap_torch(max(0, budget - _CONTEXT_BYTES) / card.total_bytes)
     except Exception:
         ledger.leave()
         raise
@@ -141,11 +143,11 @@ def _cap_torch(fraction: float) -> None:
 
 
 def _torch_bytes() -> int | None:
-    """What torch's allocator holds, where torch is in use: less than the process takes, but known in containers."""
+    """About what the process takes where torch is in use: what its allocator holds, and the context."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return None
-    return int(torch.cuda.memory_reserved())
+    return int(torch.cuda.memory_reserved()) + _CONTEXT_BYTES
 
 
 def _numbers(version: str) -> tuple[int, ...]:
