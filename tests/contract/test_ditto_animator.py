@@ -64,19 +64,18 @@ class TestDittoOffline(DittoSuite):
     lookahead_max = 60_000
 
     def test_a_group_comes_with_its_last_sample_of_look_ahead(self, animator: Animator, avatar_id: str) -> None:
-        audio = speech_like(12)
+        audio = speech_like(9)
         state, received, shown = None, 0, 0
-        for piece in np.array_split(audio, 37):
+        for piece in np.array_split(audio, 27):
             answer = result(animator.step([Step(avatar_id, piece, state)])[0])
             state, received, shown = answer.state, received + len(piece), shown + len(answer.frames)
             assert shown >= (received - animator.lookahead_samples) // 3200 * self.group_frames
-        assert shown >= 200
+        assert shown >= 135
 
     def test_long_streams_too_are_the_same_however_they_are_cut(
         self, animator: Animator, another: Animator, avatar_id: str
     ) -> None:
-        audio = speech_like(7.1)
+        audio = speech_like(6.1)
         whole = run(animator, [audio], avatar_id)
         assert len(whole) == -(-len(audio) // SAMPLES_PER_FRAME)
-        for places in ([0, 1, 1, 60_000], list(range(5_000, len(audio), 9_999))):
-            assert run(another, cut(audio, places), avatar_id) == whole
+        assert run(another, cut(audio, [0, 1, 1, *range(5_000, len(audio), 9_999)]), avatar_id) == whole

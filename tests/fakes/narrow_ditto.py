@@ -12,6 +12,7 @@ import torch
 from deployments.errors import NotFound
 from deployments.video.ditto.animator import DittoAnimator
 from deployments.video.ditto.config_pickle import PublishedConfig
+from deployments.video.ditto.face.avatar import DittoAvatar
 from deployments.video.ditto.face.compositing import Compositor
 from deployments.video.ditto.face.finder import LandmarkFinder
 from deployments.video.ditto.face.settings import FaceSettings
@@ -58,6 +59,10 @@ TINY = Sizes(
 SMALL: dict[str, Any] = {"frame_width": 128, "frame_height": 192, "warm_avatars": ()}
 """A canvas of a tenth of the usual pixels: the promises do not depend on the size, the time does."""
 ALL_RUNGS = Rungs(render=(1, 2), fewer_steps=True)
+
+
+_enrolled: dict[tuple[int, int], dict[str, DittoAvatar]] = {}
+"""Built-in avatars by canvas: enrolled once for all engines of a test run, as it takes half a second."""
 
 
 def nowhere(avatar_id: str) -> bytes:
@@ -130,4 +135,6 @@ def narrow_ditto(
 ) -> DittoAnimator:
     """The engine. `parts` take the place of some of its own; `knobs` are of DittoSettings."""
     settings = DittoSettings.model_validate({**SMALL, **knobs})
-    return DittoAnimator(settings, narrow_parts(settings, **(parts or {})), load, watch, rungs=rungs)
+    animator = DittoAnimator(settings, narrow_parts(settings, **(parts or {})), load, watch, rungs=rungs)
+    animator._avatars._built_in = _enrolled.setdefault(settings.frame_size, {})
+    return animator

@@ -1,6 +1,7 @@
 """The video stage's Serve class, called without Serve."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from deployments.store.settings import StoreSettings
 from deployments.store.store import AVATAR_ENROLMENTS, Store
 from deployments.video import deployment
 from deployments.video.deployment import Video, build_video
+from deployments.video.failures import DeviceFailed
+from deployments.video.ladder import Rungs
 from deployments.video.settings import VideoSettings
 from deployments.weights.settings import WeightsSettings
 from tests.fakes.animator import FakeAnimator
@@ -114,6 +117,63 @@ async def test_a_hang_up_takes_back_what_was_not_begun(video: Video, engine: Bre
     await asyncio.gather(*calls, return_exceptions=True)
     await video.step(Step("grace_hopper", np.zeros(1, np.float32)))
     assert len(engine.steps) - before <= 3 + 1, "at most the batch under way, and the new one"
+
+
+class Sparing(Breakable):
+    """An engine that can spare work, and takes its time: more than the video it makes lasts."""
+
+    rungs = Rungs(render=(1, 2))
+    full_card = False
+
+    def step(self, batch: Sequence[Step]) -> list[Stepped | Exception]:
+        if self.full_card:
+            return [DeviceFailed("The card ran out of memory in a step.")] * len(batch)
+        time.sleep(0.005)
+        return super().step(batch)
+
+
+@pytest.fixture
+def sparing(store: StoreSettings, monkeypatch: pytest.MonkeyPatch) -> Video:
+    monkeypatch.setattr(deployment, "build_engine", lambda *_: Sparing())
+    ladder = {"raise_above": 1e-4, "lower_below": 0.0, "raise_seconds": 0, "hold_seconds": 0.05}
+    return Video(VideoSettings.model_validate({"ladder": ladder}), store, WeightsSettings())
+
+
+def one_second(quality: int = 0) -> Step:
+    return Step("grace_hopper", np.zeros(16_000, np.float32), final=True, quality=quality)
+
+
+async def test_load_lowers_the_quality_of_what_follows(sparing: Video) -> None:
+    engine, changes = sparing._engine, []
+    sparing._metrics.changed = lambda quality: changes.append(quality.number)  # type: ignore[method-assign]
+    for _ in range(5):
+        await sparing.step(one_second())
+    assert [step.quality for step in engine.steps[1:]] == [0, 1, 2, 2, 2] and changes == [1, 2]
+    await sparing.step(one_second(quality=8))
+    assert engine.steps[-1].quality == 10, "what the caller spares and what load makes us spare"
+    await asyncio.sleep(0.2)
+    await sparing.step(one_second())
+    await sparing.step(one_second())
+    assert engine.steps[-1].quality < 2 and changes[2] < 2, "calm gave it back"
+
+
+async def test_an_engine_that_spares_nothing_gets_steps_as_they_were_sent(video: Video, engine: Breakable) -> None:
+    for quality in (0, 1, 7):
+        await video.step(one_second(quality))
+    assert [step.quality for step in engine.steps[1:]] == [0, 1, 7]
+
+
+async def test_a_full_card_makes_the_replica_unhealthy_for_good(sparing: Video) -> None:
+    await sparing.check_health()
+    sparing._engine.full_card = True
+    with pytest.raises(EngineFailed, match="out of memory") as failure:
+        await sparing.step(one_second())
+    assert failure.value.code == "engine_failed"
+    sparing._engine.full_card = False
+    assert len((await sparing.step(one_second())).frames) == 25, "who is still sent here is served if that is possible"
+    for _ in range(2):
+        with pytest.raises(DeviceFailed):
+            await sparing.check_health()
 
 
 def test_the_application_has_limits_on_purpose(store: StoreSettings) -> None:
