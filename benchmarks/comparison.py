@@ -32,6 +32,9 @@ class Verdict(StrEnum):
     NEW = "new"
 
 
+COUNTING = frozenset({Verdict.BETTER, Verdict.WORSE, Verdict.OTHER})
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """A measure in both results. `difference`: second minus first, in the measure's unit; `noise`: its reach."""
@@ -63,7 +66,7 @@ class Comparison:
 
     @property
     def changed(self) -> list[Compared]:
-        return [row for row in self.rows if row.verdict in (Verdict.WORSE, Verdict.BETTER, Verdict.OTHER)]
+        return [row for row in self.rows if row.verdict in COUNTING]
 
 
 def compare(first: Record, second: Record, least: float = LEAST, any_machine: bool = True) -> Comparison:

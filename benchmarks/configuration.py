@@ -20,16 +20,24 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return result
 
 
-def default_args(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The `args` of serve_config.yaml with changes."""
-    return merged(yaml.safe_load(DEFAULT.read_text())["applications"][0]["args"], changes)
+def default_args(changes: Mapping[str, Any], base: Path = DEFAULT) -> dict[str, Any]:
+    """The `args` of serve_config.yaml, or of another configuration, with changes."""
+    return merged(yaml.safe_load(base.read_text())["applications"][0].get("args") or {}, changes)
 
 
 @contextmanager
-def changed_configuration(changes: Mapping[str, Any]) -> Iterator[str]:
-    """Path of a copy of serve_config.yaml whose `args` are changed; it is deleted at the end."""
-    config = yaml.safe_load(DEFAULT.read_text())
-    config["applications"][0]["args"] = default_args(changes)
+def changed_configuration(
+    changes: Mapping[str, Any], base: Path = DEFAULT, deployments: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[str]:
+    """Path of a copy of serve_config.yaml, or of another configuration, whose `args` are changed, and with them the
+    options of `deployments` by name; it is deleted at the end."""
+    config = yaml.safe_load(base.read_text())
+    application = config["applications"][0]
+    application["args"] = default_args(changes, base)
+    options = {one["name"]: one for one in application.get("deployments") or []}
+    for name, change in (deployments or {}).items():
+        options[name] = merged(options.get(name, {"name": name}), change)
+    application["deployments"] = list(options.values())
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(config, file)
         file.flush()

@@ -22,13 +22,15 @@ import httpx
 from benchmarks.application import resident_bytes, running_application
 from benchmarks.arrivals import arrivals, stall_free_start, worst_lateness
 from benchmarks.machine import write_result
+from serve_app.client.failures import broken_off, failure_of
 from serve_app.turn_report import report_in
 
 QUESTIONS = Path(__file__).resolve().parent.parent / "serve_app" / "samples" / "questions"
 
 
 def ask(client: httpx.Client, question: Path, form: str = "fmp4") -> dict[str, Any]:
-    """One turn. Times in seconds from when the question was fully sent."""
+    """One turn. Times in seconds from when the question was fully sent. Raises AvatarError: AtCapacity where the server
+    answers nobody more."""
     body = question.read_bytes()
     sent: list[float] = []
 
@@ -39,14 +41,14 @@ def ask(client: httpx.Client, question: Path, form: str = "fmp4") -> dict[str, A
     headers = {"Content-Type": "audio/wav", "Content-Length": str(len(body))}
     with client.stream("POST", "/conversation", params={"format": form}, content=upload(), headers=headers) as answer:
         if answer.status_code != 200:
-            raise RuntimeError(f"{question.name}: {answer.status_code} {answer.read().decode(errors='replace')}")
+            raise failure_of(answer.status_code, answer.read(), answer.headers)
         received: list[bytes] = []
         found = list(arrivals(kept(answer.iter_raw(), received)))
     start = sent[0]
     relative = [type(arrival)(arrival.at_seconds - start, arrival.frames, arrival.bytes) for arrival in found]
     report = report_in(b"".join(received))
     if report is None:
-        raise RuntimeError(f"{question.name}: the answer broke off")
+        raise broken_off()
     return {
         "question": question.name,
         "first_fragment_seconds": relative[0].at_seconds,

@@ -9,6 +9,7 @@ Writes benchmarks/results/long_reply-*.json.
 import json
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -30,9 +31,9 @@ STORYTELLER = {
 REQUEST = {"text": "Tell me a long story about a lighthouse keeper and a whale.", "language": "en"}
 
 
-def whole(client: httpx.Client) -> dict[str, Any]:
+def whole(client: httpx.Client, door: str = "/conversation", request: Mapping[str, str] = REQUEST) -> dict[str, Any]:
     start = time.perf_counter()
-    answer = client.post("/conversation", params={"format": "mp4"}, json=REQUEST)
+    answer = client.post(door, params={"format": "mp4"}, json=request)
     seconds = time.perf_counter() - start
     answer.raise_for_status()
     report = report_in(answer.content)
@@ -40,10 +41,10 @@ def whole(client: httpx.Client) -> dict[str, Any]:
     return {"seconds": seconds, "times_real_time": report.media_seconds / seconds, "turn": report.as_json()}
 
 
-def streamed(client: httpx.Client) -> dict[str, Any]:
+def streamed(client: httpx.Client, door: str = "/conversation", request: Mapping[str, str] = REQUEST) -> dict[str, Any]:
     start = time.perf_counter()
     received: list[bytes] = []
-    with client.stream("POST", "/conversation", params={"format": "fmp4"}, json=REQUEST) as answer:
+    with client.stream("POST", door, params={"format": "fmp4"}, json=request) as answer:
         answer.raise_for_status()
         chunks = (received.append(chunk) or chunk for chunk in answer.iter_raw())  # type: ignore[func-returns-value]
         found = [type(one)(one.at_seconds - start, one.frames, one.bytes) for one in arrivals(chunks)]

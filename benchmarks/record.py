@@ -23,6 +23,8 @@ media made in a second, more is better): `better` tells which."""
 OF_THE_MACHINE = frozenset({"s", "s/s", "bytes", "1/h", "1/s", "ms"})
 """Units of what another machine gives other figures for."""
 
+NO_GROUP: Mapping[str, str | int] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
@@ -165,7 +167,7 @@ def measures_of(
     names: Mapping[str, str],
     better: str = "lower",
     block: str = "",
-    **group: str | int,
+    group: Mapping[str, str | int] = NO_GROUP,
 ) -> list[Measure]:
     """Rows of figures as measures: one for each of `names` (→ unit) that some row has, with a sample from each such
     row. `block` is the field that says what a row is of."""

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from benchmarks.application import running_application
-from benchmarks.configuration import changed_configuration, default_args
+from benchmarks.configuration import DEFAULT, changed_configuration, default_args
 from benchmarks.conversation import QUESTIONS
 from benchmarks.machine import write_result
 from deployments.contracts import Utterance
@@ -36,14 +36,14 @@ REPEATABLE: dict[str, Any] = {"llm": {"sampling": {"temperature": 0, "seed": 7}}
 ROUNDS = 3
 
 
-def local_stages() -> LocalStages:
-    """The engines of the default configuration in this process."""
+def local_stages(config: Path = DEFAULT) -> LocalStages:
+    """The engines of the default configuration, or of another one, in this process."""
     from deployments.asr.engines import build_engine as build_transcriber
     from deployments.llm.engines import build_engine as build_chat_model
     from deployments.tts.engines import build_engine as build_synthesizer
     from deployments.video.engines import build_engine as build_animator
 
-    args = AppArgs.model_validate(default_args(REPEATABLE))
+    args = AppArgs.model_validate(default_args(REPEATABLE, config))
     return LocalStages(
         build_transcriber(args.asr, args.weights),
         build_chat_model(args.llm, args.weights),
@@ -58,10 +58,11 @@ def _no_uploads(name: str) -> bytes:
 
 def in_one_process(questions: list[Path], rounds: int) -> list[dict[str, Any]]:
     stages = local_stages()
-    return [asyncio.run(_turn(stages, path)) for path in [questions[0], *questions * rounds]][1:]
+    return [asyncio.run(local_turn(stages, path)) for path in [questions[0], *questions * rounds]][1:]
 
 
-async def _turn(stages: LocalStages, path: Path) -> dict[str, Any]:
+async def local_turn(stages: LocalStages, path: Path) -> dict[str, Any]:
+    """One turn through engines in this process, with the container that the doors would send."""
     start = time.perf_counter()
     pcm = decode_audio(path.read_bytes(), MediaLimits())
     writer: FragmentWriter | None = None
@@ -81,11 +82,13 @@ async def _turn(stages: LocalStages, path: Path) -> dict[str, Any]:
 
 
 def over_serve(questions: list[Path], rounds: int) -> list[dict[str, Any]]:
-    with (
-        changed_configuration(REPEATABLE) as config,
-        running_application(config) as application,
-        httpx.Client(base_url=application.url, timeout=120) as client,
-    ):
+    with changed_configuration(REPEATABLE) as config, running_application(config) as application:
+        return served_turns(application.url, questions, rounds)
+
+
+def served_turns(url: str, questions: list[Path], rounds: int) -> list[dict[str, Any]]:
+    """Each question so many times as a whole file from the server, after one turn that warms it up."""
+    with httpx.Client(base_url=url, timeout=120) as client:
         return [_request(client, path) for path in [questions[0], *questions * rounds]][1:]
 
 
@@ -107,7 +110,7 @@ def _request(client: httpx.Client, path: Path) -> dict[str, Any]:
 
 def typical_seconds(turns: list[dict[str, Any]], question: str) -> float:
     """The median length of a question's turns. Answers are the same each time, so questions are compared one by one."""
-    return median(turn["seconds"] for turn in turns if turn["question"] == question)
+    return median(float(turn["seconds"]) for turn in turns if turn["question"] == question)
 
 
 def main() -> None:

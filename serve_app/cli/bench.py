@@ -8,6 +8,7 @@ from pathlib import Path
 from deployments.errors import BadInput
 from deployments.gpu.nvml import NvmlCards, visible_card
 from serve_app.args import AppArgs
+from serve_app.cli import bench_read, bench_run
 from serve_app.cli.configuration import read_config
 from serve_app.coordinator.capacity import CAPACITY_FILE, Capacity, write_capacity
 
@@ -20,8 +21,10 @@ MARGIN = 0.3
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command; its namespace gets `run`, a function of the namespace that returns the exit status."""
-    parser = subparsers.add_parser("bench", help="measure what the GPU in this machine holds")
+    parser = subparsers.add_parser("bench", help="measure speed and capacity, compare results, write reports")
     actions = parser.add_subparsers(dest="action", required=True)
+    bench_run.add_verbs(actions)
+    bench_read.add_verbs(actions)
     capacity = actions.add_parser(
         "capacity",
         help="how many people it animates at once; the Coordinator lets in as many from its next start on",

@@ -1,0 +1,1 @@
+"""What `avatar bench run` can measure: each scenario is an entry of the registry and a module with `run`."""
