@@ -147,7 +147,7 @@ class XttsSettings(_Settings):
         description="Longer texts are spoken in pieces of at most this, or the language's own limit.",
     )
     tokens_per_character: float = Field(
-        5.0, gt=0, description="No more sound than this is made of a text (Chinese, Japanese, Korean: three times it)."
+        4.0, gt=0, description="No more sound is made of a text as it is read; ordinary speech has one and a half."
     )
     temperature: float = Field(0.75, gt=0, le=2, description="Of the sampled voice; less is steadier and flatter.")
     top_k: int = Field(50, ge=1, description="Only this many of the likeliest sounds.")

@@ -99,6 +99,12 @@ class XttsSynthesizer:
                 pause = pause_after(request.text if last else piece, self._settings.pauses)
                 for sound in self._spoken(piece, request, voice, place, pause, cancellation):
                     yield Pcm(limited(sound), self._model.rate_hz)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise EngineFailed(
+                "The card has no memory left for speech. Give TTS more with tts.gpu.vram_gigabytes, or put fewer "
+                "replicas on the card."
+            ) from error
         finally:
             self._busy.release()
 

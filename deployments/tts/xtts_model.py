@@ -8,10 +8,9 @@ import soxr
 import torch
 
 from deployments.contracts import Float32, Pcm
-from deployments.errors import BadInput, EngineFailed, Unsupported
+from deployments.errors import BadInput, Unsupported
 from deployments.tts.settings import XttsSettings
 from deployments.tts.xtts_checkpoint import load_xtts
-from deployments.tts.xtts_text import DENSE
 from deployments.tts.xtts_vocoder import Vocoder
 from deployments.tts.xtts_voice import Latents
 
@@ -54,9 +53,11 @@ class XttsModel:
             raise BadInput(f"{text[:60]!r} cannot be read aloud in {language!r}: write numbers in words.") from error
 
     def most_tokens(self, text: str, language: str) -> int:
-        """Most sound tokens that are made of a text: what is longer is babble."""
-        each = self._settings.tokens_per_character * (3 if language in DENSE else 1)
-        return min(int(self._gpt.max_gen_mel_tokens), _SPARE_TOKENS + round(each * len(text)))
+        """Most sound tokens that are made of a text, by its length as it is read, numbers in words and Chinese in
+        Latin letters: what is longer is babble."""
+        read = self._model.tokenizer.preprocess_text(text.strip().lower(), language)
+        expected = _SPARE_TOKENS + round(self._settings.tokens_per_character * len(read))
+        return min(int(self._gpt.max_gen_mel_tokens), expected)
 
     @torch.inference_mode()
     def latents(self, tokens: list[int], voice: Latents, most_tokens: int, seed: int) -> Iterator[torch.Tensor]:
@@ -83,17 +84,10 @@ class XttsModel:
             output_hidden_states=True,
             return_dict_in_generate=True,
         )
-        try:
-            for count, (_, latent) in enumerate(sounds, 1):
-                yield latent.float()
-                if count >= most_tokens:
-                    return
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise EngineFailed(
-                "The card has no memory left for speech. Give TTS more with tts.gpu.vram_gigabytes, or put fewer "
-                "replicas on the card."
-            ) from error
+        for count, (_, latent) in enumerate(sounds, 1):
+            yield latent.float()
+            if count >= most_tokens:
+                return
 
     def vocoder(self, voice: Latents, speed: float) -> Vocoder:
         """A vocoder for one utterance."""

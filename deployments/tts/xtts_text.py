@@ -29,9 +29,6 @@ CHARACTER_LIMITS = {
 }
 """Characters that XTTS-v2 speaks without fault, as published with it."""
 
-DENSE = frozenset({"zh", "ja", "ko"})
-"""Languages that say a syllable or a word with each character."""
-
 _READERS = {"zh": "pypinyin", "ja": "cutlet"}
 _SENTENCE, _CLAUSE, _WORD, _ANYWHERE = 3, 2, 1, 0
 

@@ -169,8 +169,11 @@ def _steady_latents(read: list[int]) -> Callable[..., Iterator[torch.Tensor]]:
     return latents
 
 
-def test_no_more_sound_is_made_than_the_text_can_take(model: XttsModel, vocoded: list[int]) -> None:
+def test_no_more_sound_is_made_than_the_text_can_take(model: XttsModel, monkeypatch: pytest.MonkeyPatch) -> None:
     assert model.most_tokens("Good morning. " * 9, "en") <= tiny_xtts.SOUND_TOKENS
+    monkeypatch.setattr(model._gpt, "max_gen_mel_tokens", 600)
+    words, number, chinese = (model.most_tokens(*one) for one in (("Hello.", "en"), ("987654", "en"), ("你好。", "zh")))
+    assert words == 24 + 4 * len("hello.") < number and chinese > 24 + 4 * len("ni3hao3")
     voice = model.speakers["Ana Test"]
     assert len(list(model.latents(model.tokens("Hello.", "en"), voice, 5, 0))) <= 5
 
@@ -209,6 +212,20 @@ def test_a_second_generation_waits_its_turn_and_does_not_spoil_the_first(xtts: X
     with pytest.raises(EngineFailed, match="still speaking"):
         list(xtts.speak(HELLO, Cancellation()))
     assert np.array_equal(np.concatenate([first, *(piece.samples for piece in pieces)]), whole)
+
+
+def test_a_card_without_memory_is_told_and_the_voice_is_free_again(
+    xtts: XttsSynthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Iterator[torch.Tensor]:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+        yield
+
+    with monkeypatch.context() as patched:
+        patched.setattr(XttsModel, "latents", full)
+        with pytest.raises(EngineFailed, match=r"tts\.gpu\.vram_gigabytes"):
+            said(xtts, HELLO)
+    assert len(said(xtts, replace(HELLO, text="Yes."))) > 1000
 
 
 def test_a_cancel_between_tokens_ends_it_and_frees_the_voice(xtts: XttsSynthesizer) -> None:
@@ -337,3 +354,60 @@ def test_without_consent_weights_or_card_the_engine_does_not_start(
             build_engine(TtsSettings(engine="xtts"), weights, load)
     engine = build_engine(SETTINGS, weights, load)
     assert isinstance(engine, XttsSynthesizer) and engine.voices()
+
+
+def turned(**knobs: Any) -> TtsSettings:
+    return SETTINGS.model_copy(update={"xtts": XTTS.model_copy(update=knobs)})
+
+
+def test_sampling_knobs_reach_the_library(model: XttsModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    make = model._gpt.get_generator
+
+    def spied(**options: Any) -> Any:
+        seen.update(options)
+        return make(**options)
+
+    monkeypatch.setattr(model._gpt, "get_generator", spied)
+    knobs = {"temperature": 0.3, "top_k": 7, "top_p": 0.5, "repetition_penalty": 3.0}
+    monkeypatch.setattr(model, "_settings", turned(**knobs).xtts)
+    next(model.latents([5, 6], model.speakers["Ana Test"], 5, 0))
+    assert {name: seen[name] for name in knobs} == knobs
+
+
+def test_lengths_of_pieces_threads_and_memories_are_settings(
+    model: XttsModel, checkpoint: Path, vocoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(XttsModel, "latents", _steady_latents([]))
+    long = SpeechRequest("One sentence of a long story goes on here, as long as it has to be.", "en")
+    lengths = []
+    for tokens in (8, 16):
+        engine = XttsSynthesizer(turned(first_chunk_tokens=tokens, chunk_tokens=tokens), model, load)
+        vocoded.clear()
+        pieces = list(engine.speak(long, Cancellation()))
+        lengths.append((len(pieces[0].samples), len(vocoded)))
+    assert lengths[0][0] < lengths[1][0] and lengths[0][1] > lengths[1][1]
+    threads: list[int] = []
+    monkeypatch.setattr("deployments.tts.xtts_checkpoint.torch.set_num_threads", threads.append)
+    (wrong := checkpoint.parent / "empty").mkdir(exist_ok=True)
+    with pytest.raises(WeightsMissing):
+        load_xtts(wrong, turned(threads=3).xtts)
+    assert threads == [3]
+
+
+def test_a_long_sample_is_cut_and_old_voices_are_forgotten(
+    model: XttsModel, xtts: XttsSynthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    monkeypatch.setattr(
+        model._model, "get_speaker_embedding", lambda sound, rate: heard.append(sound.shape[1]) or torch.ones(1, 512, 1)
+    )
+    monkeypatch.setattr(model._model, "get_gpt_cond_latents", lambda *_, **__: torch.ones(1, 32, model.width))
+    for seconds in (6, 30):
+        monkeypatch.setattr(model, "_settings", turned(sample_seconds=seconds).xtts)
+        model.hear(person(12))
+    assert heard == [6 * 22_050, int(model._config.max_ref_len) * 22_050]
+    engine, listened = XttsSynthesizer(turned(latents_kept=1), model, load), len(heard)
+    for hertz in (140.0, 210.0, 140.0):
+        engine.enrol(person(4, hertz=hertz))
+    assert len(heard) == listened + 3
