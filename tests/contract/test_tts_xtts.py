@@ -143,7 +143,8 @@ def test_cost_is_linear_in_the_length_of_the_text(
     sentence = "One sentence of a long story goes on here, and it is as long as the others. "
     costs = []
     for count in (4, 8, 16):
-        read.clear(), vocoded.clear()
+        read.clear()
+        vocoded.clear()
         said(engine, SpeechRequest(sentence * count, "en"))
         costs.append((sum(read), sum(vocoded)))
     for fewer, more in pairwise(costs):
@@ -152,7 +153,8 @@ def test_cost_is_linear_in_the_length_of_the_text(
     tokens, frames = costs[-1]
     assert frames < 1.4 * tokens * 4 * 24_000 / 22_050, "context costs a third at most"
     one_piece = settings.model_copy(update={"xtts": settings.xtts.model_copy(update={"piece_characters": 250})})
-    read.clear(), vocoded.clear()
+    read.clear()
+    vocoded.clear()
     said(XttsSynthesizer(one_piece, model, load), SpeechRequest(sentence * 3, "en"))
     assert sum(vocoded) < 1.4 * sum(read) * 4 * 24_000 / 22_050, "within one piece too"
 
