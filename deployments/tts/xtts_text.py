@@ -31,6 +31,8 @@ CHARACTER_LIMITS = {
 
 _READERS = {"zh": "pypinyin", "ja": "cutlet"}
 _SENTENCE, _CLAUSE, _WORD, _ANYWHERE = 3, 2, 1, 0
+_OTHER_STOPS, _OTHER_PAUSES = "؟।", "،؛"
+"""Arabic and Hindi marks."""
 
 
 def speakable(languages: tuple[str, ...]) -> tuple[str, ...]:
@@ -74,7 +76,8 @@ def _cuts(text: str) -> list[tuple[int, int]]:
     for match in re.finditer(r"\S+", text):
         word, end = match.group(), match.end()
         if end < len(text):
-            rank = _SENTENCE if ends_sentence(word) else _CLAUSE if pauses(word) else _WORD
+            stops = ends_sentence(word) or word[-1] in _OTHER_STOPS
+            rank = _SENTENCE if stops else _CLAUSE if pauses(word) or word[-1] in _OTHER_PAUSES else _WORD
             found.append((end, rank))
         for offset, character in enumerate(word[:-1], match.start() + 1):
             if character in HAN_STOPS:

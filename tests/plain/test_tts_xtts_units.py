@@ -60,6 +60,8 @@ def test_pieces_end_where_sentences_or_at_least_clauses_do() -> None:
     ]
     assert split_text(CHINESE, 20)[0] == "你好，我是小明。"
     assert [piece[-1] for piece in split_text("one two three, " * 10, 50)] == [","] * 4
+    assert [piece[-1] for piece in split_text("यह एक वाक्य है। और यह दूसरा है। ", 24)] == ["।", "।"]
+    assert split_text("كيف حالك اليوم؟ أنا بخير", 20)[0][-1] == "؟"
     assert split_text("short", 40) == ["short"] and split_text(" ... ", 40) == [] == split_text("", 40)
 
 
