@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.configuration import merged
 from benchmarks.machine import write_result
 from benchmarks.placement_app import PROFILES, seconds_per_frame
 from benchmarks.placement_cluster import Placed, SimulatedCluster, simulated_cluster
@@ -98,7 +99,8 @@ async def _yield_of(profile: str, streams: int, seconds: float) -> dict[str, Any
 
 def throughput(cluster: SimulatedCluster, replicas: int, batch: int, seconds: float) -> list[dict[str, Any]]:
     """Frames a second that reach those who ask as fast as they are answered: four for each replica. By profile."""
-    cluster.deploy("l4x4.yaml", scaling(replicas, replicas), max_batch_steps=batch)
+    wanted = merged(scaling(replicas, replicas), {"Video": {"max_queued_requests": 8 * replicas}})
+    cluster.deploy("l4x4.yaml", wanted, max_batch_steps=batch)
     time.sleep(SETTLE_SECONDS)
     placed, _ = cluster.wait_for(Video=replicas)
     on_cards = [counts.get("Video", 0) for counts in summary(placed)]

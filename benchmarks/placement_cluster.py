@@ -148,8 +148,8 @@ def simulated_cluster(nodes: int = 1) -> Iterator[SimulatedCluster]:
             simulated = SimulatedCluster(cluster, shared)
             simulated.add_nodes(nodes)
             yield simulated
-            serve.shutdown()
         finally:
+            serve.shutdown()
             ray.shutdown()
             cluster.shutdown()
 
