@@ -32,7 +32,7 @@ class Shown:
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="MP4 file to write")
     parser.add_argument("--avatar", help="id of an avatar, or a photo to be used as one (needs --consent)")
-    parser.add_argument("--voice", help="id of a voice, or a recording that a voice is matched to (needs --consent)")
+    parser.add_argument("--voice", help="id of a voice, or a recording of the voice to speak like (needs --consent)")
     parser.add_argument("--consent", action="store_true", help="the person in the photo or recording agrees to its use")
     parser.add_argument("--language", help="language spoken: en, es, zh; by default that of the words")
     parser.add_argument("--seed", type=int, default=0, help="seed of all chance in picture and speech")

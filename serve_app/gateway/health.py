@@ -18,7 +18,7 @@ DOORS = {
     "GET|DELETE /v1/avatars/{id}": "one avatar; delete an upload",
     "GET /v1/avatars/{id}/portrait": "its picture",
     "GET /v1/avatars/{id}/idle": "a few seconds of it listening, to be looped",
-    "GET|POST /v1/voices": "list the voices; upload a sample to be matched",
+    "GET|POST /v1/voices": "list the voices; upload a sample of another",
     "GET|DELETE /v1/voices/{id}": "one voice; delete an upload",
     "POST /v1/audio/transcriptions": "OpenAI's: audio in, its words out",
     "POST /v1/audio/speech": "OpenAI's: text in, its sound out while it is made",

@@ -1,4 +1,4 @@
-"""/v1/voices: the voices there are, and uploading a sample that one of them is matched to."""
+"""/v1/voices: the voices there are, and uploading a sample that one of them is matched to, or that is cloned."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
