@@ -1,4 +1,4 @@
-"""`avatar bench capacity`: how many people the card in this machine holds, written where the Coordinator reads it."""
+"""`avatar bench`: measurements, what they are worth, and how many people the card in this machine holds."""
 
 import argparse
 import sys
@@ -7,8 +7,7 @@ from pathlib import Path
 
 from deployments.errors import BadInput
 from deployments.gpu.nvml import NvmlCards, visible_card
-from serve_app.args import AppArgs
-from serve_app.cli import bench_read, bench_run
+from serve_app.cli import bench_gold, bench_read, bench_run
 from serve_app.cli.configuration import read_config
 from serve_app.coordinator.capacity import CAPACITY_FILE, Capacity, write_capacity
 
@@ -24,6 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("bench", help="measure speed and capacity, compare results, write reports")
     actions = parser.add_subparsers(dest="action", required=True)
     bench_run.add_verbs(actions)
+    bench_gold.add_verbs(actions)
     bench_read.add_verbs(actions)
     capacity = actions.add_parser(
         "capacity",
@@ -43,6 +43,7 @@ def run_capacity(arguments: argparse.Namespace) -> int:
     """Measure, and write the number down. Raises NoGpu without a card, WeightsMissing without weights."""
     from benchmarks.gpu.capacity import as_figures, measured_in_processes, search
     from benchmarks.machine import write_result
+    from serve_app.args import AppArgs  # it knows every stage and Ray: seconds that other commands need not wait
 
     if arguments.people < 1 or min(arguments.replicas) < 1 or not 0 <= arguments.margin < 1 or arguments.seconds < 1:
         raise BadInput("--people, --replicas and --seconds must be 1 or more, and --margin at least 0 and below 1.")

@@ -25,7 +25,7 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         parser = names.add_parser(entry.name, help=entry.summary, description=f"Measures {entry.summary}.")
         add_server_options(parser, entry.remote)
         for option in entry.options:
-            _add_option(parser, option)
+            add_option(parser, option)
         parser.set_defaults(run=run_scenario)
 
 
@@ -37,7 +37,7 @@ def add_server_options(parser: argparse.ArgumentParser, remote: bool) -> None:
     parser.add_argument("--out", type=Path, default=RESULTS_FOLDER, help="folder of the result (%(default)s)")
 
 
-def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
+def add_option(parser: argparse.ArgumentParser, option: Option) -> None:
     flag, default = f"--{option.name}", option.default
     if isinstance(default, tuple):
         words = " ".join(str(number) for number in default)
