@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from deployments.video.ditto.fast.folds import bias_of, conv2d, conv3d, widened, with_norm
 from deployments.video.ditto.fast.hourglass import FastHourglass
+from deployments.video.ditto.fast.occlusion import Occlusion
 from deployments.video.ditto.fast.sampling import Sampling, sampled
 from deployments.video.ditto.fast.seen import see
 from deployments.video.ditto.fast.translate import gaussians
@@ -73,7 +74,8 @@ class FieldsNet(nn.Module):
         logits = (weight[1:] - weight[:1], bias[1:] - bias[:1])
         self.mask = conv3d(widened(logits, channels, _multiple(POINTS, aligned)))
         occlusion = (motion.occlusion.weight, bias_of(motion.occlusion))
-        self.occlusion = conv2d(widened(occlusion, channels * sizes.depth, 1))
+        taps = _multiple(motion.occlusion.weight[0, 0].numel(), aligned)
+        self.occlusion = Occlusion(occlusion, sizes.depth, channels, taps)
 
     def forward(self, compressed: Tensor, heat: Tensor, kp_source: Tensor, kp_driving: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
@@ -81,8 +83,7 @@ class FieldsNet(nn.Module):
         seen = see(compressed, heat, moved, kp_driving.float(), spare=self.spare, fused=self.fused)
         prediction = self.hourglass(seen)
         logits = F.pad(self.mask(prediction)[:, :POINTS], (0, 0, 0, 0, 0, 0, 1, 0))
-        occlusion = torch.sigmoid(self.occlusion(prediction.flatten(1, 2)))
-        return torch.softmax(logits, dim=1), occlusion
+        return torch.softmax(logits, dim=1), self.occlusion(prediction)
 
 
 class WarpTail(nn.Module):
