@@ -1,4 +1,4 @@
-"""Light that trembles where nothing should change, and pictures that repeat.
+"""Light that trembles where nothing should change, and pictures that stand still.
 
 Flicker is read off second differences in time, (y[t-1] - 2 y[t] + y[t+1]) / sqrt(6): steady change and slow motion
 cancel out, and noise of standard deviation s from picture to picture gives s.
@@ -9,16 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.quality.sight import SKIN, SMALL_WIDTH, Sight
+from benchmarks.quality.sight import APART, SKIN, SMALL_WIDTH, Sight
 from deployments.contracts import Float32
 from deployments.video.faces.indices import CHIN, FOREHEAD, LEFT_CHEEK, RIGHT_CHEEK
 
 _AROUND = 1.7
 """Background begins at this many half widths from the middle of the face: hair and ears move with the head."""
 _CELL = 4
-SAME_LEVELS = 0.75
-"""A picture none of whose 16 x 16 blocks changed by more than this (mean of the most changed channel, of 255) shows
-what the one before showed. A face that lives changes some block by 4 and more, encoding alone by less than 0.7."""
+FROZEN_LEVELS = 6.0
+"""A picture none of whose 16 x 16 blocks changed by more in 0.2 s shows what was shown then. A face that lives changes
+some block by 13 and more, the codec alone by 4."""
+_DIP = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,15 @@ class Flicker:
 
 @dataclass(frozen=True, slots=True)
 class Stillness:
-    """`pictures`: in the film. `repeated`: of these, how many show what the one before showed. `longest_seconds`: the
-    longest stretch of such pictures."""
+    """`pictures`: in the film. `frozen`: of these, how many show what was shown 0.2 s before. `longest_seconds`: of the
+    longest stretch in which nothing moves; 0 without one. `doubled`: share of pictures that change less than 0.4 of
+    what both the one before and the one after do: 0.03 to 0.06 where each picture was drawn, 0.5 where each is shown
+    twice. (From one picture to the next a codec changes as much as a calm face: less can be told of single ones.)"""
 
     pictures: int
-    repeated: int
+    frozen: int
     longest_seconds: float
+    doubled: float
 
 
 def flicker(sight: Sight, keys: npt.NDArray[np.bool_]) -> Flicker:
@@ -58,10 +62,13 @@ def flicker(sight: Sight, keys: npt.NDArray[np.bool_]) -> Flicker:
 
 
 def stillness(sight: Sight, picture_seconds: float) -> Stillness:
-    same = np.r_[False, sight.changed[1:] <= SAME_LEVELS]
-    edges = np.flatnonzero(np.diff(np.r_[False, same, False].astype(np.int8))).reshape(-1, 2)
-    longest = max((int(last - first) for first, last in edges), default=0)
-    return Stillness(len(same), int(same.sum()), longest * picture_seconds)
+    still = np.r_[np.zeros(APART, bool), sight.moved[APART:] <= FROZEN_LEVELS]
+    edges = np.flatnonzero(np.diff(np.r_[False, still, False].astype(np.int8))).reshape(-1, 2)
+    longest = max((int(last - first) + APART for first, last in edges), default=0)
+    steps = sight.changed[1:]
+    dips = steps[1:-1] < _DIP * np.minimum(steps[:-2], steps[2:])
+    doubled = float(dips.mean()) if len(dips) else 0.0
+    return Stillness(len(sight), int(still.sum()), longest * picture_seconds, doubled)
 
 
 def _trembling(series: npt.NDArray[np.floating]) -> float:

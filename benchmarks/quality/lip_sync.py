@@ -67,7 +67,7 @@ def lip_sync(opening: Float64, film: Film) -> LipSync:
         early, late = (_peak(_curve(opening[part], times[part], speech)) for part in (slice(half), slice(half, None)))
         drift = late[1] - early[1]
     at_zero = float(curve[len(curve) // 2])
-    return LipSync(correlation, lag, at_zero, loud, _chance(opening, times, speech), drift)
+    return LipSync(correlation, lag, at_zero, loud, _chance(opening, times, speech, film.seconds), drift)
 
 
 def _curve(opening: Float64, times: Float64, speech: Float64) -> Float64:
@@ -93,9 +93,8 @@ def _peak(curve: Float64) -> tuple[float, float]:
     return float(here - 0.25 * (before - after) * step), float(_LAGS_MS[top] + step * (_LAGS_MS[1] - _LAGS_MS[0]))
 
 
-def _chance(opening: Float64, times: Float64, speech: Float64) -> float | None:
-    length = times[-1] - times[0]
-    if length < 4 * _CHANCE_FROM_SECONDS:
+def _chance(opening: Float64, times: Float64, speech: Float64, seconds: float) -> float | None:
+    if seconds < 4 * _CHANCE_FROM_SECONDS:
         return None
     rows = np.arange(len(speech)) * _HOP / HEARING_RATE_HZ
     there = np.interp(times, rows, speech)

@@ -30,15 +30,16 @@ Float64 = npt.NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Samples:
     """What the measures were taken from. One value a picture: `times` (seconds), `opening` (`faces.mouth_opening`),
-    `eyes` (`faces.eye_aspect`), `face_scores`, `changed` (levels, `sight.Sight`), `turned` (degrees, [n, 3]: pitch,
-    yaw, roll) and `placed` (face widths, [n, 2]), the last four NaN where no face was seen. `speech`: root amplitude of
-    500 to 2000 Hz every 10 ms."""
+    `eyes` (`faces.eye_aspect`), `face_scores`, `changed` and `moved` (levels, `sight.Sight`), `turned` (degrees,
+    [n, 3]: pitch, yaw, roll) and `placed` (face widths, [n, 2]), the last two NaN where no face was seen. `speech`:
+    root amplitude of 500 to 2000 Hz every 10 ms."""
 
     times: Float64
     opening: Float64
     eyes: Float64
     face_scores: Float64
     changed: Float64
+    moved: Float64
     turned: Float64
     placed: Float64
     speech: Float64
@@ -153,6 +154,7 @@ class _Face:
             eyes=self.eyes,
             face_scores=self._sight.scores.astype(np.float64),
             changed=self._sight.changed.astype(np.float64),
+            moved=self._sight.moved.astype(np.float64),
             turned=turned,
             placed=placed,
             speech=envelope(self._film.heard()),

@@ -5,6 +5,7 @@ square it looks at stays where it is until the face has left its middle: so a pi
 that do not change, and what moves in the points moved in the picture.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ FACE_SIDE = 64
 _CANDIDATES = 4
 SMALL_WIDTH = 64
 BLOCK = 16
+APART = 5
+"""Pictures, 0.2 s of them: long enough for a face that lives to move more than a codec makes it seem to."""
 _LEFT_MIDDLE, _RESIZED = 0.06, 0.10
 """Of the square's side: how far the face may drift, and grow, before the square follows it."""
 _ANCHORS = [RIGHT_EYE_OUTER, RIGHT_EYE_INNER, LEFT_EYE_INNER, LEFT_EYE_OUTER, 168, 6]
@@ -41,7 +44,8 @@ class Sight:
     bool [n], whether to believe the points. `lips_seen`: bool [n], whether the line between the lips can be made out.
     `aligned`: uint8 [n, 64, 64, 3], the face with its eyes in fixed places. `small`: float32 [n, h, 64], luminance
     0..255 of the whole picture. `changed`: float32 [n], the largest mean change of a 16 x 16 block since the picture
-    before, levels of 255; 0 for the first. `frame_size`: (width, height), pixels.
+    before, levels of 255; 0 for the first. `moved`: the same since the fifth one before, or the first. `frame_size`:
+    (width, height), pixels.
     """
 
     points: Float32
@@ -51,6 +55,7 @@ class Sight:
     aligned: npt.NDArray[np.uint8]
     small: Float32
     changed: Float32
+    moved: Float32
     frame_size: tuple[int, int]
 
     def __len__(self) -> int:
@@ -96,11 +101,12 @@ class Tracker:
 def watch(film: Iterable[Image], threads: int = 1) -> Sight:
     """Looks at every picture, once and in order. Raises ValueError where there is none."""
     tracker = Tracker(threads)
-    points, scores, lips, aligned, small, changed = [], [], [], [], [], []
-    before: Image | None = None
+    points, scores, lips, aligned, small, changed, moved = [], [], [], [], [], [], []
+    recent: deque[Image] = deque(maxlen=APART)
     for picture in film:
-        same = before is not None and np.array_equal(picture, before)
-        changed.append(0.0 if before is None or same else largest_change(before, picture))
+        same = bool(recent) and np.array_equal(picture, recent[-1])
+        changed.append(largest_change(recent[-1], picture) if recent and not same else 0.0)
+        moved.append(largest_change(recent[0], picture) if recent else 0.0)
         if not same:
             found, score = tracker.look(picture)
             contrast = seam_contrast(picture, found) if score >= MESH_SCORE_MIN else 0.0
@@ -110,8 +116,8 @@ def watch(film: Iterable[Image], threads: int = 1) -> Sight:
         lips.append(contrast >= SEAM_CONTRAST_MIN)
         aligned.append(face)
         small.append(view)
-        before = picture
-    if before is None:
+        recent.append(picture)
+    if not recent:
         raise ValueError("The film has no picture.")
     scored = np.array(scores, np.float32)
     return Sight(
@@ -122,7 +128,8 @@ def watch(film: Iterable[Image], threads: int = 1) -> Sight:
         aligned=np.stack(aligned),
         small=np.stack(small),
         changed=np.array(changed, np.float32),
-        frame_size=(before.shape[1], before.shape[0]),
+        moved=np.array(moved, np.float32),
+        frame_size=(recent[-1].shape[1], recent[-1].shape[0]),
     )
 
 
