@@ -20,7 +20,8 @@ def _ditto(settings: VideoSettings, load: Load, weights: WeightsSettings) -> Ani
     from deployments.video.ditto.animator import DittoAnimator
     from deployments.video.ditto.loading import build_parts
 
-    return DittoAnimator(settings.ditto, build_parts(settings.ditto, weights), load)
+    parts = build_parts(settings.ditto, weights)
+    return DittoAnimator(settings.ditto, parts, load, most_streams=settings.max_batch_steps)
 
 
 ENGINES: dict[str, Callable[[VideoSettings, Load, WeightsSettings], Animator]] = {

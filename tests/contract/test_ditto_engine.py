@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.ditto_rungs import HEARING_GFLOP, renderer_gflop
 from deployments.contracts import Step
 from deployments.errors import BadInput, EngineFailed, NotFound
 from deployments.video.builtins import built_in_photo
 from deployments.video.ditto.animator import DittoAnimator
+from deployments.video.ditto.characters import completed
+from deployments.video.ditto.config_pickle import PublishedConfig
+from deployments.video.ditto.motion.settings import MotionSettings
+from deployments.video.ditto.rungs import load_table
 from deployments.video.ditto.settings import PRESETS
 from deployments.video.ditto.state import LARGEST_STATE
 from deployments.video.ladder import Rungs
@@ -33,6 +38,7 @@ class Counted:
     def __init__(self, part: Any) -> None:
         self.part = part
         self.rows: dict[str, int] = {}
+        self.batches: dict[str, set[int]] = {}
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.part, name)
@@ -41,6 +47,7 @@ class Counted:
 
         def call(*arguments: Any) -> Any:
             self.rows[name] = self.rows.get(name, 0) + len(arguments[0])
+            self.batches.setdefault(name, set()).add(len(arguments[0]))
             return value(*arguments)
 
         return call
@@ -119,6 +126,16 @@ def test_the_committed_table_is_what_is_offered(engine: DittoAnimator) -> None:
     assert 2 in offered.render and set(offered.render) <= {1, 2}
 
 
+def test_what_the_rungs_spare_is_counted_again() -> None:
+    fields, frames = renderer_gflop()
+    assert 280 < fields < 300 and 740 < frames < 770, "of the 300 of W and the 741 of G"
+    whole = 5 * (fields + frames + 6.9 + HEARING_GFLOP)
+    table = {row.quality: row for row in load_table()}
+    for quality, spared in ((1, 2 * fields), (2, 2 * (fields + frames))):
+        if table[quality].kind == "counted":
+            assert table[quality].saving == pytest.approx(spared / whole, abs=0.003)
+
+
 def test_the_state_stays_small_in_a_long_stream() -> None:
     for motion in ({"overlap": 70}, {"overlap": 75}, {"mode": "offline"}):
         other = narrow_ditto(motion=motion, parts={"diffuser": FakeDiffuser(), "hearer": FakeHearer()})
@@ -192,6 +209,28 @@ def test_only_so_many_avatars_are_kept_on_the_device(engine: DittoAnimator) -> N
 
 def test_warm_avatars_are_ready_before_the_first_step() -> None:
     assert len(narrow_ditto(warm_avatars=("astronaut",))._avatars) == 1
+
+
+def test_warming_up_sees_every_shape_of_batch(engine: DittoAnimator) -> None:
+    diffuser, renderer = Counted(engine._parts.diffuser), Counted(engine._parts.renderer)
+    parts = {"diffuser": diffuser, "renderer": renderer}
+    other = narrow_ditto(runtime={"max_batch_frames": 10}, parts=parts, rungs=Rungs((2,), fewer_steps=True))
+    other._warm_up(streams=2)
+    assert renderer.batches["frames"] == {1, 2, 3, 4, 5, 6, 10}
+    assert diffuser.batches["sample"] == {1, 2}
+
+
+def test_what_the_published_file_says_of_the_other_mode_or_wrongly_is_left_aside(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    said = {"online_mode": True, "overlap_v2": 75, "fade_type": "s"}
+    chosen = MotionSettings(mode="offline")
+    assert completed(chosen, PublishedConfig(said)) == chosen
+    online = MotionSettings(fade_type="d0")
+    found = completed(online, PublishedConfig(said))
+    assert (found.window_overlap, found.fade_type) == (75, "d0")
+    assert completed(online, PublishedConfig({"sampling_timesteps": 7})) == online
+    assert "left aside" in caplog.text
 
 
 def test_stitching_can_be_left_out(engine: DittoAnimator) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from deployments.contracts import SAMPLES_PER_FRAME, Image, Step, Stepped
-from deployments.video.builtins import built_in_photo
+from deployments.video.builtins import DEFAULT_AVATAR, built_in_photo
 from deployments.video.ditto.avatars import Avatars, Ready
 from deployments.video.ditto.characters import character_of, completed, source_points
 from deployments.video.ditto.drawing import Drawn, Face, Group, Painter, shared
@@ -29,7 +29,7 @@ from deployments.video.encoding import GROUP_FRAMES
 from deployments.video.failures import DeviceFailed
 from deployments.video.fingerprint import fingerprint
 from deployments.video.ladder import Rungs
-from deployments.video.quality import BEST_RENDER, HALF_FIELDS, HALF_FRAMES, Quality
+from deployments.video.quality import BEST_RENDER, Quality
 
 _NOT_SHOWN: Any = {
     "avatars_kept": True,
@@ -50,10 +50,11 @@ class DittoAnimator:
         watch: Callable[[int, Any], None] | None = None,
         clock: Callable[[], float] = time.perf_counter,
         rungs: Rungs | None = None,
+        most_streams: int = 1,
     ) -> None:
         """`load` gives the enrolment blob of an avatar id, or raises NotFound. `watch` is shown every picture as it
         goes to the encoder, uint8 [3h/2, w], NV12, with its index. `clock` is what the timings are taken from. `rungs`
-        replaces the committed table of savings."""
+        replaces the committed table of savings. `most_streams` come in one batch: a card is warmed up for as many."""
         plan = plan_of(completed(settings.motion, parts.published), parts.published.emotions)
         self._plans = {False: plan, True: replace(plan, steps=settings.saturated_steps)}
         self.lookahead_samples = plan.group_lookahead_samples(GROUP_FRAMES)
@@ -73,7 +74,7 @@ class DittoAnimator:
         for avatar_id in settings.warm_avatars:
             self._avatars.get(avatar_id, begins=True)
         if parts.device.type == "cuda":
-            self._warm_up()
+            self._warm_up(most_streams)
 
     def enrol(self, portrait: Image) -> bytes:
         try:
@@ -197,13 +198,19 @@ class DittoAnimator:
         face = Face(renderer.identity(feature, points[None]), self._parts.compositor.scene(avatar), points)
         return Ready(face, character_of(avatar, self._parts.published))
 
-    def _warm_up(self) -> None:
+    def _warm_up(self, streams: int) -> None:
         """Every shape of batch that may come is seen once before the first request: on a card the first time is slow
-        (kernels are chosen, graphs recorded), at each rung and for as many streams as share a batch."""
+        (kernels are chosen, graphs recorded). Groups of each length, and each rung for as many streams as may share a
+        batch."""
+        avatar_id = next(iter(self._settings.warm_avatars), DEFAULT_AVATAR)
         silence = np.zeros(GROUP_FRAMES * SAMPLES_PER_FRAME, np.float32)
-        for streams in range(1, max(1, self._settings.runtime.max_batch_frames // GROUP_FRAMES) + 1):
-            for quality in (BEST_RENDER, HALF_FIELDS, HALF_FRAMES, Quality(fewer_steps=True).number):
-                step = Step(self._settings.warm_avatars[0], silence, final=True, quality=quality)
-                for answer in self.step([step] * streams):
-                    if isinstance(answer, Exception):
-                        raise answer
+        shortest = [(1, silence[: frames * SAMPLES_PER_FRAME], Quality()) for frames in range(1, GROUP_FRAMES)]
+        qualities = [Quality(rung) for rung in (BEST_RENDER, *self.rungs.render)]
+        if self.rungs.fewer_steps:
+            qualities.append(Quality(fewer_steps=True))
+        together = [(count, silence, quality) for count in range(1, streams + 1) for quality in qualities]
+        for count, audio, quality in (*shortest, *together):
+            step = Step(avatar_id, audio, final=True, quality=quality.number)
+            for answer in self.step([step] * count):
+                if isinstance(answer, Exception):
+                    raise answer

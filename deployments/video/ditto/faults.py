@@ -20,7 +20,7 @@ def typed(error: Exception) -> AvatarError:
     if isinstance(error, AvatarError):
         return error
     text = str(error).lower()
-    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) or any(words in text for words in _MEMORY_WORDS):
+    if isinstance(error, torch.cuda.OutOfMemoryError) or any(words in text for words in _MEMORY_WORDS):
         _log.error("The Ditto engine ran out of memory: %s", error)
         _let_go()
         return DeviceFailed(
