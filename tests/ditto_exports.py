@@ -17,19 +17,19 @@ from deployments.video.ditto.networks.motion import MotionExtractor
 from deployments.video.ditto.networks.stitch import Stitch
 from deployments.video.ditto.networks.warp import Warp
 from deployments.video.ditto.runtimes.export import export
-from deployments.video.ditto.runtimes.exportable import HALVED, Networks, modules_of, precision_of
+from deployments.video.ditto.runtimes.exportable import Networks, modules_of, precision_of
 from deployments.video.ditto.runtimes.graphs import graphs_of
 from deployments.video.ditto.runtimes.lint import TensorRtVersion
 from deployments.video.ditto.sizes import NARROW
 from tests.ditto_weights import fill_module, n
 
-SIZES = replace(NARROW, decoder_layers=1, middle_blocks=1, motion_depths=(1, 1, 1, 1))
-"""One layer of each kind: tracing takes its time by the node."""
+SIZES = replace(NARROW, grid=8, hourglass_blocks=2, decoder_layers=1, middle_blocks=1, motion_depths=(1, 1, 1, 1))
+"""One layer of each kind, where there may be one: tracing takes its time by the node."""
 GRAPHS = graphs_of(SIZES)
 NAMES = tuple(GRAPHS)
-HALF = tuple((name, True) for name in NAMES if name in HALVED)
+HALF = tuple((name, True) for name in ("fields", "tail", "decoder"))
 EVERY = (*((name, False) for name in NAMES), *HALF)
-"""Each graph with whether it is in half precision."""
+"""Each graph with whether it is in half precision: there, those that run for every frame."""
 
 
 @cache
@@ -52,6 +52,11 @@ def model(name: str, half: bool = False, tensorrt: TensorRtVersion = "11.2") -> 
     """A graph by its name. The caller must not change it."""
     module = modules_of(networks(), "rank4" if tensorrt == "10.15" else "rank5")[name]
     return export(module, GRAPHS[name], precision_of(name, half), tensorrt)
+
+
+def exported(networks: Networks, half: bool = False, tensorrt: TensorRtVersion = "11.2") -> dict[str, onnx.ModelProto]:
+    """As export_all, of what is exported once; in half precision where HALF says so."""
+    return {name: model(name, half and (name, True) in HALF, tensorrt) for name in NAMES}
 
 
 def own_type(name: str, half: bool) -> torch.dtype:
