@@ -20,7 +20,7 @@ from deployments.store.settings import StoreSettings
 from deployments.store.store import AVATAR_ENROLMENTS, Store
 from deployments.video.builtins import DEFAULT_AVATAR
 from deployments.video.engines import build_engine
-from deployments.video.failures import DeviceFailed
+from deployments.video.failures import DeviceFailed, ReplicaBroken
 from deployments.video.ladder import MOTION_PARTS, Ladder, Measured, Rungs
 from deployments.video.metrics import VideoMetrics
 from deployments.video.quality import Quality
@@ -59,7 +59,11 @@ class Video:
 
     async def enrol(self, portrait: Image) -> bytes:
         """An avatar from a photo: uint8 [h, w, 3] BGR, upright. Raises BadInput with the reason."""
-        return await self._in_thread(partial(self._engine.enrol, portrait))
+        try:
+            return await self._in_thread(partial(self._engine.enrol, portrait))
+        except DeviceFailed as failure:
+            self._device_failure = failure
+            raise
 
     async def describe(self) -> dict[str, Any]:
         """frame_size: (width, height) in pixels; lookahead_samples at 16 kHz; frames_per_second; default_avatar;
@@ -92,11 +96,16 @@ class Video:
         self._metrics.ended(results, seconds, cpu_seconds)
         if any(isinstance(result, Stepped) for result in results):
             self._last_success = time.monotonic()
-        for result in results:
-            if isinstance(result, DeviceFailed):
-                self._device_failure = result
         self._adapt(results, seconds, present)
-        return results
+        return self._noted(results)
+
+    def _noted(self, results: Sequence[Stepped | Exception]) -> list[Stepped | Exception]:
+        """The results as callers get them, once a failure of the device is written down."""
+        failures = [result for result in results if isinstance(result, DeviceFailed)]
+        if not failures or self._device_failure is not None:
+            return list(results)
+        self._device_failure = failures[0]
+        return [ReplicaBroken(str(result)) if isinstance(result, DeviceFailed) else result for result in results]
 
     def _adapt(self, results: Sequence[Stepped | Exception], seconds: float, present: int) -> None:
         """Lets the ladder see what the batch took, and tells of what it changes."""
@@ -107,7 +116,7 @@ class Video:
         after = self._ladder.observe(Measured(seconds, motion, media, present))
         if after != before:
             self._metrics.changed(after)
-            _log.info("Video quality goes from %s to %s at load %.2f", before, after, self._ladder.load)
+            _log.info("Video quality goes from %s to %s: %d steps in hand", before, after, present)
 
     def _timed(self, batch: Sequence[Step]) -> tuple[list[Stepped | Exception], float, float]:
         wall, cpu = time.perf_counter(), time.thread_time()

@@ -1,6 +1,7 @@
 """The video stage's Serve class, called without Serve."""
 
 import asyncio
+import pickle
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ray.exceptions import RayTaskError
 
 from deployments.contracts import Step, Stepped
 from deployments.errors import BadInput, EngineFailed, NotFound
@@ -15,10 +17,11 @@ from deployments.store.settings import StoreSettings
 from deployments.store.store import AVATAR_ENROLMENTS, Store
 from deployments.video import deployment
 from deployments.video.deployment import Video, build_video
-from deployments.video.failures import DeviceFailed
+from deployments.video.failures import DeviceFailed, ReplicaBroken
 from deployments.video.ladder import Rungs
 from deployments.video.settings import VideoSettings
 from deployments.weights.settings import WeightsSettings
+from serve_app.serve_stages import _Died, _translated
 from tests.fakes.animator import FakeAnimator
 
 pytestmark = pytest.mark.plain
@@ -166,6 +169,9 @@ async def test_an_engine_that_spares_nothing_gets_steps_as_they_were_sent(video:
 async def test_a_full_card_makes_the_replica_unhealthy_for_good(sparing: Video) -> None:
     await sparing.check_health()
     sparing._engine.full_card = True
+    steps = [asyncio.create_task(sparing.step(one_second())) for _ in range(2)]
+    first, *_ = await asyncio.gather(*steps, return_exceptions=True)
+    assert isinstance(first, ReplicaBroken) and "out of memory" in str(first)
     with pytest.raises(EngineFailed, match="out of memory") as failure:
         await sparing.step(one_second())
     assert failure.value.code == "engine_failed"
@@ -174,6 +180,28 @@ async def test_a_full_card_makes_the_replica_unhealthy_for_good(sparing: Video) 
     for _ in range(2):
         with pytest.raises(DeviceFailed):
             await sparing.check_health()
+
+
+async def test_a_card_that_fills_up_at_an_enrolment_is_noticed_too(
+    sparing: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(portrait: Any) -> bytes:
+        raise DeviceFailed("The card ran out of memory in a step.")
+
+    monkeypatch.setattr(sparing._engine, "enrol", full)
+    with pytest.raises(DeviceFailed):
+        await sparing.enrol(FACE)
+    with pytest.raises(DeviceFailed):
+        await sparing.check_health()
+
+
+def test_a_broken_replica_is_a_death_to_the_caller_who_tries_elsewhere() -> None:
+    broken = ReplicaBroken("The card ran out of memory in a step.")
+    arrived = RayTaskError("step", "a traceback", pickle.loads(pickle.dumps(broken)))
+    assert isinstance(_translated("video", arrived.as_instanceof_cause()), _Died)
+    failed = DeviceFailed("The card ran out of memory. Lower max_batch_frames.")
+    typed = _translated("video", RayTaskError("step", "a traceback", pickle.loads(pickle.dumps(failed))))
+    assert isinstance(typed, EngineFailed) and "max_batch_frames" in str(typed)
 
 
 def test_the_application_has_limits_on_purpose(store: StoreSettings) -> None:
