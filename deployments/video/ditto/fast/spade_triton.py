@@ -1,6 +1,6 @@
 """G's steered normalisation as one kernel: one reading of the picture, gamma and beta, one writing of the result.
 
-In torch it is five passes over pictures of up to 33 MB, which on a card of 300 GB/s is about a quarter of G.
+In torch it is five passes over pictures of up to 33 MB: by estimate, not by measurement, a quarter of G on 300 GB/s.
 Any strides will do: channels-last and contiguous pictures are taken as they come. TRITON_INTERPRET=1 runs it on a CPU.
 """
 
