@@ -97,24 +97,33 @@ def difference_of(first: Blocks, second: Blocks, chance: float) -> Difference:
     `chance` although nothing has changed.
 
     Each sample is taken relative to its block's median in `first`, so that only like is compared with like; blocks
-    that only one side has do not count. The noise is Student's t for `chance` times the standard error of the
-    difference of two medians, with the standard deviation pooled from the deviations within blocks.
+    that only one side has do not count. Where there are several and all medians are above zero they are compared as
+    shares of those, since what takes long varies by more. The noise is Student's t for `chance` times the standard
+    error of the difference of two medians, with the standard deviation pooled from the deviations within blocks.
     Raises ValueError where the two have no block in common.
     """
     common = sorted(set(first) & set(second))
     if not common:
         raise ValueError("the two have measured nothing in common")
     centres = {name: median(first[name]) for name in common}
-    shifts = [value - centres[name] for name in common for value in second[name]]
+    in_shares = len(common) > 1 and min(centres.values()) > 0
+    scale = median(value for name in common for value in first[name]) if in_shares else 1.0
+    units = {name: centres[name] if in_shares else 1.0 for name in common}
+    shifts = [(value - centres[name]) / units[name] for name in common for value in second[name]]
     counts = [sum(len(side[name]) for name in common) for side in (first, second)]
-    repeated = [values for side in (first, second) for name in common if len(values := side[name]) > 1]
+    repeated = [
+        [value / units[name] for value in side[name]]
+        for side in (first, second)
+        for name in common
+        if len(side[name]) > 1
+    ]
     freedom = sum(len(values) - 1 for values in repeated)
     if not freedom:
-        return Difference(median(shifts), None)
+        return Difference(scale * median(shifts), None)
     # a block's share in the pool is its degrees of freedom
     variance = sum((len(values) - 1) * deviation(values) ** 2 for values in repeated) / freedom
     error = MEDIAN_ERROR * math.sqrt(variance) * math.sqrt(sum(1 / count for count in counts))
-    return Difference(median(shifts), student_t(chance, MAD_EFFICIENCY * freedom) * error)
+    return Difference(scale * median(shifts), scale * student_t(chance, MAD_EFFICIENCY * freedom) * error)
 
 
 def student_t(chance: float, freedom: float) -> float:

@@ -1,7 +1,7 @@
 """All phrases through both ways, several times: what they are measured by."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.gold.judge import whisper
@@ -10,17 +10,17 @@ from benchmarks.gold.phrases import Phrase, chosen
 from benchmarks.record import SECONDS, SHARE, Measure, measures_of
 from benchmarks.scenarios.contracts import Bench, Outcome
 from benchmarks.serve_cost import REPEATABLE
+from benchmarks.spread import spread_of
 from serve_app.client import AvatarClient
 
 STAGES = ("stage_asr", "stage_llm", "stage_tts", "stage_video", "stage_total")
 
 
-def run(bench: Bench, listening: Callable[[], Judge] = whisper) -> Outcome:
-    """`listening` gives the judge of the soundtracks. Replies are made repeatable where the application is started
-    here. Raises NotFound, and WeightsMissing."""
+def run(bench: Bench) -> Outcome:
+    """Replies are made repeatable where the application is started here. Raises NotFound, and WeightsMissing."""
     asked = chosen(str(bench.options["only"]))
     bench.tell("loading the judge")
-    judge = listening()
+    judge = whisper()
     found: list[Passage] = []
     begun = time.monotonic()
     with bench.application(REPEATABLE) as application, AvatarClient(application.url, timeout_seconds=120) as client:
@@ -72,8 +72,6 @@ def measures(rows: Sequence[dict[str, Any]]) -> list[Measure]:
 
 def by_test(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The medians of each phrase's rounds, by way."""
-    from benchmarks.spread import spread_of
-
     found = []
     for path, phrase in dict.fromkeys((row["path"], row["phrase"]) for row in rows):
         own = [row for row in rows if row["path"] == path and row["phrase"] == phrase]

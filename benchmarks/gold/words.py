@@ -16,7 +16,7 @@ def units(text: str, language: str) -> list[str]:
     """The words of a text, for Chinese its characters, without case, punctuation and width."""
     plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
     plain = re.sub(r"(?<=\w)\.(?=\w\b)", "", plain)  # D.C. is one word
-    plain = re.sub(r"[^\w' ]", " ", plain)
+    plain = re.sub(r"[^\w' ]|(?<!\w)'|'(?!\w)", " ", plain)
     if language in SPACELESS:
         return list(re.sub(r"[\s']", "", simplified(plain)))
     return plain.split()
