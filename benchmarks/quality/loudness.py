@@ -15,16 +15,18 @@ _HIGH_PASS = ([1.0, -2.0, 1.0], [1.0, -1.99004745483398, 0.99007225036621])
 """Numerators and denominators of K-weighting at 48 kHz: ITU-R BS.1770-5, annex 1, tables 1 and 2."""
 _BLOCK, _STEP = _RATE_HZ * 4 // 10, _RATE_HZ // 10
 _ABSOLUTE_GATE_LUFS, _RELATIVE_GATE_LU = -70.0, -10.0
-_CLIPPED = 0.985
-"""A lossy codec bends what was cut off at 1 by one or two hundredths either way."""
+_TOP_PERCENTILE, _NEAR_TOP = 99.99, 0.85
+"""What was cut off at 1 comes out of resampling and a lossy codec anywhere from 0.85 to 1.05: its crowding tells."""
 _LEVEL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Loudness:
     """`integrated_lufs`: gated, ITU-R BS.1770-5; -inf for silence. `true_peak_dbtp`: over four times the samples, as
-    annex 2 there. `clipped`: share of samples at or beyond 0.985. `speech_over_noise_db`: 95th percentile of the
-    level of 20 ms pieces over the 5th: about 60 in a studio, 20 in noise, at most 80."""
+    annex 2 there. `clipped`: share of samples within 15 % of the highest (99.99th percentile), whatever the volume:
+    0.0005 in speech as it is, 0.01 where 0.3 % of the samples were cut off, 0.15 where 15 % were.
+    `speech_over_noise_db`: 95th percentile of the level of 20 ms pieces over the 5th: about 60 in a studio, 20 in
+    noise, at most 80."""
 
     integrated_lufs: float
     true_peak_dbtp: float
@@ -39,7 +41,7 @@ def loudness(sound: Float32, rate_hz: int) -> Loudness:
     return Loudness(
         integrated_lufs=integrated_lufs(sound, rate_hz),
         true_peak_dbtp=_decibels(float(np.abs(soxr.resample(sound, rate_hz, 4 * rate_hz)).max())),
-        clipped=float(np.mean(np.abs(sound) >= _CLIPPED)),
+        clipped=_crowding(np.abs(sound)),
         speech_over_noise_db=_speech_over_noise(sound, rate_hz),
     )
 
@@ -59,6 +61,11 @@ def integrated_lufs(sound: Float32, rate_hz: int) -> float:
         return -np.inf
     gate = float(_lufs(powers.mean())) + _RELATIVE_GATE_LU
     return float(_lufs(powers[_lufs(powers) > gate].mean()))
+
+
+def _crowding(sizes: Float32) -> float:
+    top = float(np.percentile(sizes, _TOP_PERCENTILE))
+    return float(np.mean(sizes >= _NEAR_TOP * top)) if top > 1e-3 else 0.0
 
 
 def _lufs(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

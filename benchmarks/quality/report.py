@@ -44,7 +44,7 @@ ROWS: tuple[tuple[str, str, str, str], ...] = (
     ("  encoder", "voice.encoder", "cosine", "0.85 to 1"),
     ("loudness", "loudness.integrated_lufs", "LUFS", "-23 (EBU R 128) to -14"),
     ("  true peak", "loudness.true_peak_dbtp", "dBTP", "below -1"),
-    ("  clipped", "loudness.clipped", "of samples", "0"),
+    ("  clipped", "loudness.clipped", "of samples", "below 0.002"),
     ("  speech over noise", "loudness.speech_over_noise_db", "dB", "above 30"),
     ("length", "timing.seconds", "s", ""),
     ("sound begins after picture by", "timing.start_offset_ms", "ms", "0"),

@@ -18,8 +18,8 @@ _JITTER_SECONDS = 0.0015
 class Timing:
     """As a player sees it, edit lists applied. `start_offset_ms`: first sound less first picture: positive where the
     sound comes later. `end_offset_ms`: the same of the ends. `drift_ms`: end less start offset: by how much the two
-    streams' lengths differ. `gaps`: places where a stream's next packet starts later or earlier than its last one
-    ended; `largest_gap_ms`: the worst of them, signed. `edits`: edit list entries that shift or cut a track (ISO/IEC
+    streams' lengths differ. `gaps`: places where a stream's next packet comes later or earlier than after its usual
+    length; `largest_gap_ms`: the worst of them, signed. `edits`: edit list entries that shift or cut a track (ISO/IEC
     14496-12 §8.6.6), with the media time they begin at, ticks. `seconds`: of the longer stream."""
 
     seconds: float
@@ -77,5 +77,6 @@ def edit_list(path: Path) -> tuple[int, ...]:
 
 
 def _gaps(packets: Packets) -> np.ndarray:
-    away = packets.starts[1:] - (packets.starts[:-1] + packets.lengths[:-1])
+    # Not by each packet's own length: files hide gaps in the length of the packet before.
+    away = np.diff(packets.starts) - np.median(packets.lengths)
     return np.asarray(away[np.abs(away) > _JITTER_SECONDS])

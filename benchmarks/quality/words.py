@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from benchmarks.quality.numbers import spelled_out
 from deployments.asr.engines import build_engine
 from deployments.asr.settings import AsrSettings
 from deployments.contracts import HEARING_RATE_HZ, Float32, Pcm, Transcriber, Transcript, Utterance
+from deployments.tts.mandarin import spoken_chinese
 from deployments.tts.written_english import spoken_english
 from deployments.tts.written_spanish import spoken_spanish
 from deployments.weights.settings import WeightsSettings
@@ -49,14 +51,21 @@ def understood(said: str, heard: Transcript) -> Understood:
 
 
 def plain_words(text: str, language: str) -> list[str]:
-    """Words without case, punctuation and digits' spelling; characters in Chinese, simplified."""
+    """Words without case and punctuation, numbers as they are said; characters in Chinese, simplified."""
     text = unicodedata.normalize("NFKC", text)
     if language == "zh":
         from misaki.zh_normalization.char_convert import tranditional_to_simplified
 
+        if re.search(r"\d", text):
+            text = _with_numbers_said(text)
         return [letter for letter in str(tranditional_to_simplified(text)).casefold() if letter.isalnum()]
     spoken = {"en": spoken_english, "es": spoken_spanish}.get(language, str)(text)
-    return re.findall(r"\w+", re.sub(r"['’]", "", spoken.casefold()))
+    return re.findall(r"\w+", re.sub(r"['’]", "", spelled_out(spoken, language).casefold()))
+
+
+def _with_numbers_said(text: str) -> str:
+    said, foreign = spoken_chinese(text)
+    return re.sub(r"[\ue000-\uf8ff]", lambda match: foreign[ord(match[0]) - 0xE000], said)
 
 
 def edits(meant: Sequence[str], found: Sequence[str]) -> int:
