@@ -221,7 +221,7 @@ def test_an_absent_or_old_tensorrt_names_the_remedy(monkeypatch: pytest.MonkeyPa
 
     load.cache_clear()
     monkeypatch.setattr(tensorrt_library.importlib, "import_module", lambda name: Old)
-    with pytest.raises(EngineUnusable, match=r"tensorrt 10\.13\.0\.35 is older than 11\.2\.0"):
+    with pytest.raises(EngineUnusable, match=r"tensorrt 10\.13\.0\.35 is older than 11\.2\.1"):
         load("tensorrt")
 
     def absent(name: str) -> object:

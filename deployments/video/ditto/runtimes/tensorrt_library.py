@@ -13,8 +13,8 @@ from deployments.video.ditto.runtimes.plan_header import Library, version_number
 
 logger = logging.getLogger("ray.serve")
 
-OLDEST = {"tensorrt": (11, 2, 0), "tensorrt_rtx": (1, 7, 0)}
-"""TensorRT 11.2 is the first that samples volumes (rank-5 GridSample)."""
+OLDEST = {"tensorrt": (11, 2, 1), "tensorrt_rtx": (1, 7, 0)}
+"""TensorRT 11.2.1 is the first that samples volumes (rank-5 GridSample)."""
 _INSTALL = {
     "tensorrt": "Install it with: pip install 'realtime-avatar[gpu]' (its wheel comes from NVIDIA's own index).",
     "tensorrt_rtx": "Install it with: pip install 'realtime-avatar[rtx]'.",
