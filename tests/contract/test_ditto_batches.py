@@ -11,6 +11,7 @@ import torch
 
 from deployments.contracts import Float32, Step, Stepped
 from deployments.errors import BadInput, EngineFailed, NotFound
+from deployments.video.builtins import built_in_photo
 from deployments.video.ditto.animator import DittoAnimator
 from deployments.video.ditto.blending import blend, joined, plan
 from deployments.video.ditto.drawing import Group, Painter, shared
@@ -142,6 +143,12 @@ def test_a_full_card_fails_the_step_with_the_remedy(part: str, method: str) -> N
     for answer in broken(part, method, error).step(steps_of_three()):
         assert isinstance(answer, DeviceFailed) and answer.code == "engine_failed"
         assert "max_batch_frames" in str(answer) and "fewer replicas" in str(answer)
+
+
+def test_a_card_that_is_full_at_an_enrolment_says_so() -> None:
+    error = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 30.00 MiB")
+    with pytest.raises(DeviceFailed, match="avatars_kept"):
+        broken("faces", "motion", error).enrol(built_in_photo("astronaut"))
 
 
 def test_only_the_stream_to_blame_fails() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from deployments.contracts import SAMPLES_PER_FRAME, Image, Step, Stepped
+from deployments.errors import AvatarError
 from deployments.video.builtins import DEFAULT_AVATAR, built_in_photo
 from deployments.video.ditto.avatars import Avatars, Ready
 from deployments.video.ditto.characters import character_of, completed, source_points
@@ -56,7 +57,7 @@ class DittoAnimator:
         goes to the encoder, uint8 [3h/2, w], NV12, with its index. `clock` is what the timings are taken from. `rungs`
         replaces the committed table of savings. `most_streams` come in one batch: a card is warmed up for as many."""
         plan = plan_of(completed(settings.motion, parts.published), parts.published.emotions)
-        self._plans = {False: plan, True: replace(plan, steps=settings.saturated_steps)}
+        self._plans = {False: plan, True: replace(plan, steps=min(plan.steps, settings.saturated_steps))}
         self.lookahead_samples = plan.group_lookahead_samples(GROUP_FRAMES)
         self.frame_size = settings.frame_size
         self.rungs = offered(load_table()) if rungs is None else rungs
@@ -79,6 +80,8 @@ class DittoAnimator:
     def enrol(self, portrait: Image) -> bytes:
         try:
             return self._register(portrait).to_bytes()
+        except AvatarError:
+            raise
         except Exception as error:
             raise typed(error) from error
 
