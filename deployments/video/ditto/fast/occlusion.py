@@ -1,8 +1,9 @@
 """W's occlusion as it serves: a 7×7 convolution of 2272 channels to one, taken apart.
 
 Tensor cores compute many output channels at a time, and there is one, so that by reckoning (no card has measured it)
-nearly all of their work would be thrown away. Here each of the 49 taps is a channel of a 1×1 convolution, over all channels and slices where they lie, and a
-second convolution of ones moves the taps to their places and adds them up. The operations are as many.
+nearly all of their work would be thrown away. Here each of the 49 taps is a channel of a 1×1 convolution, over all
+channels and slices where they lie, and a second convolution of ones moves the taps to their places and adds them up.
+The operations are as many.
 """
 
 import torch
