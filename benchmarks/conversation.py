@@ -22,6 +22,7 @@ import httpx
 from benchmarks.application import resident_bytes, running_application
 from benchmarks.arrivals import arrivals, stall_free_start, worst_lateness
 from benchmarks.machine import write_result
+from benchmarks.scenarios.playing import streamed_measures, streamed_row
 from serve_app.client.failures import broken_off, failure_of
 from serve_app.turn_report import report_in
 
@@ -106,7 +107,8 @@ def main() -> None:
             figures["resident_bytes"] = resident_bytes(application.process_id)
             figures["resident_bytes_total"] = sum(figures["resident_bytes"].values())
     print(json.dumps({key: value for key, value in figures.items() if key != "turns"}, indent=2))
-    print(write_result("conversation", sys.argv, figures))
+    measures = streamed_measures([streamed_row(row) for row in figures["turns"]], "question")
+    print(write_result("conversation", sys.argv, figures, measures=measures, arguments=vars(options)))
 
 
 if __name__ == "__main__":

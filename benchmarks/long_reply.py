@@ -18,6 +18,7 @@ from benchmarks.application import running_application
 from benchmarks.arrivals import arrivals, stall_free_start, worst_lateness
 from benchmarks.configuration import changed_configuration
 from benchmarks.machine import write_result
+from benchmarks.scenarios.playing import streamed_measures, streamed_row, whole_measures, whole_row
 from serve_app.turn_report import report_in
 
 STORYTELLER = {
@@ -74,7 +75,11 @@ def main() -> None:
     for run in figures["streamed"]:
         late, filled = run["worst_lateness_seconds"], run["turn"]["filled_seconds"]
         print(f"streamed: worst lateness {late:.3f} s, silence filled in {filled:.2f} s")
-    print(write_result("long_reply", sys.argv, figures))
+    measures = [
+        *whole_measures([whole_row(run["seconds"], run["turn"]) for run in figures["whole"]]),
+        *streamed_measures([streamed_row(run) for run in figures["streamed"]]),
+    ]
+    print(write_result("long_reply", sys.argv, figures, measures=measures))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import soundfile
 import soxr
 
 from benchmarks.machine import write_result
+from benchmarks.record import BYTES, measures_of
 from deployments.contracts import FRAMES_PER_SECOND, HEARING_RATE_HZ, Float32, Step, Stepped
 from deployments.errors import NotFound
 from deployments.video.builtins import built_in_avatars
@@ -108,7 +109,16 @@ def main() -> None:
         "target_cpu_milliseconds_per_frame": TARGET_MILLISECONDS,
         "runs": runs,
     }
-    print(write_result("portrait_engine", sys.argv, figures))
+    measures = [
+        measure
+        for run in runs
+        for measure in measures_of(
+            [run],
+            {"cpu_milliseconds_per_frame": "ms", "wall_milliseconds_per_frame": "ms", "largest_state_bytes": BYTES},
+            group={"avatar": run["avatar"], "quality": run["quality"]},
+        )
+    ]
+    print(write_result("portrait_engine", sys.argv, figures, measures=measures))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from typing import Any
 from benchmarks.application import resident_bytes, running_application
 from benchmarks.listener import Listener
 from benchmarks.machine import write_result
+from benchmarks.record import COUNT, SECONDS, Measure, measures_of
 from benchmarks.sound import recording
 from benchmarks.spoken_turn import RATE_HZ, ask, interrupt, of_language, person
 from serve_app.client import AsyncAvatarClient
@@ -179,6 +180,18 @@ def summary_of_interruptions(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def measures_in(figures: dict[str, Any]) -> list[Measure]:
+    """Of the turns, of those beside idle sockets, and of the interruptions."""
+    names = ("first_speech_seconds", "end_of_speech_silence_seconds", "after_silence_seconds", "filled_seconds")
+    found: list[Measure] = []
+    for rows, beside in (("rows", "nobody"), ("rows_beside_idle_sockets", "idle sockets")):
+        good = [row | {"stalls": len(row["stalls"])} for row in figures[rows] if "failure" not in row]
+        group = {"beside": beside}
+        found += measures_of(good, dict.fromkeys(names, SECONDS) | {"stalls": COUNT}, "lower", "question", group)
+    cut = ("speech_to_started_seconds", "started_to_last_media_seconds", "speech_to_last_media_seconds")
+    return found + measures_of(figures["rows_of_interruptions"], dict.fromkeys(cut, SECONDS))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", help="a running application; without it one is started")
@@ -196,7 +209,7 @@ def main() -> None:
             figures["resident_bytes_total"] = sum(resident_bytes(application.process_id).values())
     shown = {name: value for name, value in figures.items() if not name.startswith("rows")}
     print(json.dumps(shown, indent=2))
-    print(write_result("realtime", sys.argv, figures))
+    print(write_result("realtime", sys.argv, figures, measures=measures_in(figures), arguments=vars(options)))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from benchmarks.answer_media import AnswerSound
 from benchmarks.application import running_application
 from benchmarks.machine import write_result
 from benchmarks.realtime import LANGUAGES, share
+from benchmarks.record import COUNT, Measure
 from benchmarks.spoken_turn import RATE_HZ, Person, ask, of_language, person
 from deployments.contracts import Float32
 from serve_app.client import MediaPiece, VirtualPlayer
@@ -130,7 +131,11 @@ def main() -> None:
             figures = asyncio.run(measure(application.url, options.turns, gain, options.delay_ms / 1000))
     figures = {"echo_decibels": options.decibels, "echo_delay_ms": options.delay_ms, **figures}
     print(json.dumps({name: value for name, value in figures.items() if name != "rows"}, indent=2))
-    print(write_result("realtime_echo", sys.argv, figures))
+    wrong = tuple(
+        float(row["false_starts"] + row["cancelled_answers"] + bool(row["failure"])) for row in figures["rows"]
+    )
+    measures = [Measure("false_interruptions", COUNT, wrong)] if wrong else []
+    print(write_result("realtime_echo", sys.argv, figures, measures=measures, arguments=vars(options)))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from benchmarks.application import running_application
 from benchmarks.job_orders import Customer, Orders
 from benchmarks.machine import write_result
 from benchmarks.own_words import Vocabulary
+from benchmarks.record import COUNT, Measure
 from benchmarks.replicas import kill_now_and_then
 from benchmarks.visitor import Tally, Visitor
 
@@ -121,7 +122,8 @@ def main() -> None:
         plan = Plan(**vars(options), process_id=application.process_id, patience_seconds=180, collect_seconds=900)
         outcome = asyncio.run(drive([application.url], plan, Vocabulary()))
     print(json.dumps(figures_of(outcome), indent=2))
-    print(write_result("realtime_load", sys.argv, figures_of(outcome)))
+    measures = [Measure("wrong", COUNT, (float(len(outcome.wrong)),), exact=True)]
+    print(write_result("realtime_load", sys.argv, figures_of(outcome), measures=measures, arguments=vars(options)))
     sys.exit(1 if outcome.wrong else 0)
 
 

@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.application import resident_bytes, running_application
 from benchmarks.machine import write_result
 from benchmarks.realtime import LANGUAGES
+from benchmarks.record import BYTES, Measure
 from benchmarks.sound import recording
 from benchmarks.spoken_turn import RATE_HZ, Person, ask, interrupt, of_language, person
 from serve_app.samples.catalogue import Question
@@ -146,7 +147,9 @@ def main() -> None:
     with running_application() as application:
         figures = asyncio.run(converse(application.url, application.process_id, options.minutes, options.every_seconds))
     print(json.dumps({name: value for name, value in figures.items() if name != "samples"}, indent=2))
-    print(write_result("realtime_memory", sys.argv, figures))
+    samples = tuple(float(sum(one["kinds"].values())) for one in figures["samples"])
+    measures = [Measure("resident", BYTES, samples)] if samples else []
+    print(write_result("realtime_memory", sys.argv, figures, measures=measures, arguments=vars(options)))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from benchmarks.application import running_application
 from benchmarks.configuration import DEFAULT, changed_configuration, default_args
 from benchmarks.conversation import QUESTIONS
 from benchmarks.machine import write_result
+from benchmarks.record import SECONDS, SHARE, Measure, measures_of
 from deployments.contracts import Utterance
 from serve_app.args import AppArgs
 from serve_app.conversation import converse
@@ -113,6 +114,17 @@ def typical_seconds(turns: list[dict[str, Any]], question: str) -> float:
     return median(float(turn["seconds"]) for turn in turns if turn["question"] == question)
 
 
+def measured(over: list[dict[str, Any]], here: list[dict[str, Any]]) -> list[Measure]:
+    """The turns' lengths either way, and what Serve adds to each question's."""
+    names = sorted({row["question"] for row in over} & {row["question"] for row in here})
+    added = tuple(typical_seconds(over, name) / typical_seconds(here, name) - 1 for name in names)
+    return [
+        *measures_of(over, {"seconds": SECONDS}, "lower", "question", {"way": "over Serve"}),
+        *measures_of(here, {"seconds": SECONDS}, "lower", "question", {"way": "in one process"}),
+        Measure("serve_adds", SHARE, added, "lower"),
+    ]
+
+
 def main() -> None:
     questions = sorted(QUESTIONS.glob("*.wav"))[::2]
     ways: dict[str, Callable[[list[Path], int], list[dict[str, Any]]]] = {
@@ -126,7 +138,8 @@ def main() -> None:
         medians["over_serve"][path.name] / medians["in_one_process"][path.name] - 1 for path in questions
     )
     print(json.dumps({key: figures[key] for key in ("median_seconds", "serve_adds_fraction")}, indent=2))
-    print(write_result("serve_cost", sys.argv, figures))
+    measures = measured(figures["over_serve"], figures["in_one_process"])
+    print(write_result("serve_cost", sys.argv, figures, measures=measures))
 
 
 if __name__ == "__main__":

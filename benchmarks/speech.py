@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import write_result
+from benchmarks.record import SECONDS, measures_of
 from deployments.contracts import Cancellation
 from deployments.tts.espeak import open_espeak
 from deployments.tts.kokoro_network import Network, build_network
@@ -82,7 +83,14 @@ def main() -> None:
                 if line.startswith("{"):
                     print(line, flush=True)
                     rows.append(json.loads(line))
-    print("written to", write_result("speech", ["python", "-m", "benchmarks.speech"], {"rows": rows}))
+    names = {"wall_seconds": SECONDS, "processor_seconds": SECONDS, "processor_per_second": "s/s"}
+    measures = [
+        measure
+        for row in rows
+        for measure in measures_of([row], names, group={name: row[name] for name in ("way", "threads", "clause")})
+    ]
+    command = ["python", "-m", "benchmarks.speech"]
+    print("written to", write_result("speech", command, {"rows": rows}, measures=measures))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,11 @@ from benchmarks.serve_cost import REPEATABLE
 from benchmarks.spread import spread_of
 from serve_app.client import AvatarClient
 
-STAGES = ("stage_asr", "stage_llm", "stage_tts", "stage_video", "stage_total")
+STAGES = {
+    TO_VIDEO: ("stage_tts", "stage_video"),
+    TO_ANSWER: ("stage_asr", "stage_llm", "stage_tts", "stage_video"),
+}
+"""Those that have a part in it. What a turn says of its own total is in the rows, beside the time seen from outside."""
 
 
 def run(bench: Bench) -> Outcome:
@@ -65,7 +69,7 @@ def measures(rows: Sequence[dict[str, Any]]) -> list[Measure]:
                 found.append(Measure("success", SHARE, success, "higher", group, names, exact=True))
             found += measures_of(own, {"error_rate": SHARE}, "lower", "phrase", group)
             found += measures_of(own, {"real_time_factor": "s/s", "seconds": SECONDS}, "lower", "phrase", group)
-            found += measures_of(own, dict.fromkeys(STAGES, SECONDS), "lower", "phrase", group)
+            found += measures_of(own, dict.fromkeys(STAGES[path], SECONDS), "lower", "phrase", group)
             found += measures_of(own, {"media_seconds": SECONDS}, "neither", "phrase", group)
     return found
 
@@ -77,7 +81,7 @@ def by_test(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         own = [row for row in rows if row["path"] == path and row["phrase"] == phrase]
         line: dict[str, Any] = {"path": path, "phrase": phrase, "rounds": len(own)}
         line["success"] = sum(row["success"] for row in own)
-        for name in ("media_seconds", "seconds", "real_time_factor", "error_rate", *STAGES):
+        for name in ("media_seconds", "seconds", "real_time_factor", "error_rate", *STAGES[path]):
             values = [row[name] for row in own if row.get(name) is not None]
             line[name] = spread_of(values).median if values else None
         line["wrong"] = sorted({fault for row in own for fault in row["wrong"]})

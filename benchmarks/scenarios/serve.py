@@ -4,10 +4,9 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import SECONDS, SHARE, Measure, measures_of
 from benchmarks.scenarios.contracts import Bench, Outcome
 from benchmarks.scenarios.turn import questions_in_turn
-from benchmarks.serve_cost import REPEATABLE, local_stages, local_turn, served_turns, typical_seconds
+from benchmarks.serve_cost import REPEATABLE, local_stages, local_turn, measured, served_turns
 from serve_app.local_stages import LocalStages
 
 
@@ -27,13 +26,3 @@ def run(bench: Bench) -> Outcome:
 def in_one_process(stages: LocalStages, questions: list[Path], rounds: int) -> list[dict[str, Any]]:
     """After one turn that warms up."""
     return [asyncio.run(local_turn(stages, path)) for path in [questions[0], *questions * rounds]][1:]
-
-
-def measured(over: list[dict[str, Any]], here: list[dict[str, Any]]) -> list[Measure]:
-    measures = [
-        *measures_of(over, {"seconds": SECONDS}, "lower", "question", {"way": "over Serve"}),
-        *measures_of(here, {"seconds": SECONDS}, "lower", "question", {"way": "in one process"}),
-    ]
-    names = sorted({row["question"] for row in over} & {row["question"] for row in here})
-    added = tuple(typical_seconds(over, name) / typical_seconds(here, name) - 1 for name in names)
-    return [*measures, Measure("serve_adds", SHARE, added, "lower")]

@@ -10,6 +10,9 @@ from benchmarks.gold.scenario import SCENARIO
 from serve_app.cli.bench_run import add_option, add_server_options, comparison_lines, record_lines
 from serve_app.cli.progress import Spinner
 
+_SHOWN = ("success", "error_rate", "real_time_factor")
+"""Of each way and language; the rest is in the file."""
+
 
 def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb; its namespace gets `run`, a function of the namespace that returns the exit status."""
@@ -41,7 +44,7 @@ def run_gold(arguments: argparse.Namespace) -> int:
     wanted = Wanted(options, arguments.config, command, arguments.url, arguments.port, arguments.out)
     with Spinner("the gold set") as spinner:
         path, record = perform(SCENARIO, wanted, spinner.say)
-    print("\n".join([*table(record), "", *record_lines(path, record)]))
+    print("\n".join([*table(record), "", *record_lines(path, record, _SHOWN)]))
     failed = failures(record)
     for failure in failed:
         print(f"FAILED {failure}")

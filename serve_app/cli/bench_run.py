@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from benchmarks.comparison import COUNTING, Comparison, busy_note
@@ -10,7 +10,7 @@ from benchmarks.machine import RESULTS_FOLDER
 from benchmarks.record import Record
 from benchmarks.scenarios.contracts import Option, Scenario
 from benchmarks.scenarios.registry import SCENARIOS, scenario
-from benchmarks.tables import COMPARED_HEADINGS, HEADINGS, as_text, comparison_rows, record_rows
+from benchmarks.tables import COMPARED_HEADINGS, HEADINGS, as_text, comparison_rows, measure_row
 from serve_app.cli.configuration import DEFAULT_CONFIG
 from serve_app.cli.progress import Spinner
 
@@ -68,9 +68,10 @@ def run_scenario(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def record_lines(path: Path, record: Record) -> list[str]:
-    """The medians and spreads of a result, and where it is."""
-    lines = as_text(HEADINGS, record_rows(record))
+def record_lines(path: Path, record: Record, names: Collection[str] = ()) -> list[str]:
+    """The medians and spreads of a result, or of those of its measures that are named, and where it is."""
+    shown = [measure for measure in record.measures if not names or measure.name in names]
+    lines = as_text(HEADINGS, [measure_row(measure) for measure in shown])
     if note := busy_note(record):
         lines.append(f"Take these with care: {note}.")
     return [*lines, f"Raw: {path}"]

@@ -19,8 +19,8 @@ from benchmarks.scenarios.jobs import measured as measured_jobs
 from benchmarks.scenarios.playing import frame_counts, streamed_measures, streamed_row, whole_measures, whole_row
 from benchmarks.scenarios.registry import SCENARIOS, scenario
 from benchmarks.scenarios.running import Wanted, perform, recorded
-from benchmarks.scenarios.serve import measured as measured_serve
 from benchmarks.scenarios.speakers import levels
+from benchmarks.serve_cost import measured as measured_serve
 from benchmarks.tables import as_markdown, as_text, shown
 from deployments.errors import BadInput, EngineFailed, NotFound, Unsupported
 from serve_app.cli.main import main, parser
@@ -129,6 +129,15 @@ def test_idle_sockets_as_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {measure.key: measure.samples for measure in scenario("idle").load()(bench).measures}
     assert found["first_speech_seconds [idle_sockets=0]"] == (1.5, 1.5) and "a turn" in told
     assert found["failed [idle_sockets=9]"] == (0, 1) and found["messages_to_idle_sockets"] == (0,)
+
+
+def test_spoken_turns_as_measures() -> None:
+    good = {"question": "en-sky", "first_speech_seconds": 1.5, "stalls": [[1, 2.0]]}
+    figures: dict[str, Any] = {"rows": [good, {"failure": "late"}], "rows_beside_idle_sockets": []}
+    figures["rows_of_interruptions"] = [{"started_to_last_media_seconds": 0.1}]
+    found = {measure.key: measure.samples for measure in benchmarks.realtime.measures_in(figures)}
+    assert found["stalls [beside=nobody]"] == (1,) and found["started_to_last_media_seconds"] == (0.1,)
+    assert found["first_speech_seconds [beside=nobody]"] == (1.5,)
 
 
 def test_a_configuration_with_other_args_and_deployments() -> None:
