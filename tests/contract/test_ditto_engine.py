@@ -19,9 +19,14 @@ from deployments.video.ditto.settings import PRESETS
 from deployments.video.ditto.state import LARGEST_STATE
 from deployments.video.ladder import Rungs
 from deployments.video.quality import Quality
+from serve_app.conversation import ConversationSettings, Media, TurnRequest, converse
+from serve_app.local_stages import LocalStages
 from tests.contract.animator_suite import decoded, result, run, speech_like
+from tests.fakes.chat_model import FakeChatModel
 from tests.fakes.ditto_parts import FakeDiffuser, FakeHearer
 from tests.fakes.narrow_ditto import narrow_ditto
+from tests.fakes.synthesizer import FakeSynthesizer
+from tests.fakes.transcriber import FakeTranscriber
 
 pytestmark = pytest.mark.contract
 ME = "grace_hopper"
@@ -231,6 +236,14 @@ def test_what_the_published_file_says_of_the_other_mode_or_wrongly_is_left_aside
     assert (found.window_overlap, found.fade_type) == (75, "d0")
     assert completed(online, PublishedConfig({"sampling_timesteps": 7})) == online
     assert "left aside" in caplog.text
+
+
+async def test_a_conversation_gets_its_frames_in_blocks_without_a_gap(engine: DittoAnimator) -> None:
+    stages = LocalStages(FakeTranscriber(), FakeChatModel(), FakeSynthesizer(), engine)
+    request = TurnRequest("ditto", text="hello there", language="en")
+    media = [event async for event in converse(request, stages, ConversationSettings()) if isinstance(event, Media)]
+    indices = [frame.index for event in media for frame in event.frames]
+    assert indices == list(range(len(indices))) and len(media[0].frames) == 10 and len(indices) > 50
 
 
 def test_stitching_can_be_left_out(engine: DittoAnimator) -> None:
