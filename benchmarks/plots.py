@@ -4,11 +4,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import Measure, Record
+from benchmarks.record import FRAMES, Measure, Record
 from deployments.errors import Unsupported
 
 COLOUR, MEDIAN = "#1f5fa8", "#c05a1a"
 MOST_PANELS = 12
+FAMILIES = {"stage_": "by stage", "whole_": "by stage, whole", "_frames": "frames"}
+"""Measures whose names begin or end so share a panel."""
+FIRST = (
+    "success",
+    "real_time_factor",
+    "real_time_factor_with_enrolment",
+    "media_seconds_per_second",
+    "videos_per_hour",
+    "first_fragment_seconds",
+    "stall_free_start_seconds",
+    "first_speech_seconds",
+    "batch_seconds",
+    "by stage",
+    "by stage, whole",
+    "frames",
+    "refused_share",
+    "error_rate",
+)
+"""What is shown first, and at all where there is too much; the rest follows as it was measured."""
 _SKIPPED = frozenset({"media_seconds"})
 
 
@@ -50,14 +69,33 @@ def _pyplot() -> Any:
     return pyplot
 
 
+def family_of(measure: Measure) -> str:
+    """The panel that a measure goes to."""
+    name = measure.name
+    if measure.unit == FRAMES:
+        return FAMILIES["_frames"]
+    return next((family for part, family in FAMILIES.items() if name.startswith(part)), name)
+
+
 def panels_of(measures: Sequence[Measure]) -> dict[str, list[Measure]]:
-    """Measures by name, as many as a picture can hold; those with several groups first."""
+    """Measures by panel, as many as a picture can hold, the most telling first."""
     found: dict[str, list[Measure]] = {}
     for measure in measures:
         if measure.name not in _SKIPPED:
-            found.setdefault(measure.name, []).append(measure)
-    names = sorted(found, key=lambda name: -len(found[name]))[:MOST_PANELS]
-    return {name: found[name] for name in found if name in names}
+            found.setdefault(family_of(measure), []).append(measure)
+    names = [name for name in FIRST if name in found] + [name for name in found if name not in FIRST]
+    return {name: found[name] for name in names[:MOST_PANELS]}
+
+
+def label_of(measure: Measure) -> str:
+    """What tells it from the others in its panel, but for a number: part of a family, words in its group."""
+    words = [str(value) for value in measure.group.values() if isinstance(value, str)]
+    if family_of(measure) != measure.name:
+        part = measure.name
+        for affix in FAMILIES:
+            part = part.removeprefix(affix).removesuffix(affix)
+        words.insert(0, part)
+    return " ".join(words)
 
 
 def number_of(measure: Measure) -> int | None:
@@ -71,7 +109,7 @@ def _draw(axes: Any, measures: Sequence[Measure]) -> None:
     if len(measures) > 1 and all(number_of(measure) is not None for measure in measures):
         lines: dict[str, list[Measure]] = {}
         for measure in measures:
-            lines.setdefault(" ".join(str(v) for v in measure.group.values() if isinstance(v, str)), []).append(measure)
+            lines.setdefault(label_of(measure), []).append(measure)
         for words, line in lines.items():
             points = sorted((number_of(measure) or 0, measure.spread.median) for measure in line)
             axes.plot(*zip(*points, strict=True), marker="o", markersize=4, label=words)
@@ -93,4 +131,7 @@ def _draw(axes: Any, measures: Sequence[Measure]) -> None:
         axes.plot(spread, measure.samples, ".", color=COLOUR, markersize=4)
         axes.plot([place - 0.3, place + 0.3], [measure.spread.median] * 2, color=MEDIAN, linewidth=1.5)
     axes.set_xticks(range(len(measures)))
-    axes.set_xticklabels([" ".join(str(v) for v in measure.group.values()) for measure in measures], fontsize=7)
+    labels = [" ".join([label_of(one), *([str(number_of(one))] if number_of(one) else [])]) for one in measures]
+    axes.set_xticklabels(
+        labels, fontsize=7, rotation=90 if len(labels) > 10 else 30 if len(" ".join(labels)) > 45 else 0
+    )

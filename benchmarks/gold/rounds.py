@@ -13,6 +13,7 @@ from benchmarks.serve_cost import REPEATABLE
 from benchmarks.spread import spread_of
 from serve_app.client import AvatarClient
 
+HELLO = {"en": "Hello.", "es": "Hola.", "zh": "你好。"}
 STAGES = {
     TO_VIDEO: ("stage_tts", "stage_video"),
     TO_ANSWER: ("stage_asr", "stage_llm", "stage_tts", "stage_video"),
@@ -29,7 +30,9 @@ def run(bench: Bench) -> Outcome:
     begun = time.monotonic()
     with bench.application(REPEATABLE) as application, AvatarClient(application.url, timeout_seconds=120) as client:
         bench.tell("warming up")
-        client.say("Hello.", language="en")
+        for language, word in HELLO.items():
+            if any(phrase.language == language for phrase in asked):
+                client.say(word, language=language)
         for number in range(int(bench.options["rounds"])):
             passed = time.monotonic() - begun
             if number and passed * (number + 1) / number > 60 * float(bench.options["minutes"]):

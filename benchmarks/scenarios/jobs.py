@@ -10,7 +10,7 @@ from benchmarks.record import BYTES, COUNT, PER_HOUR, SECONDS, SPEED, Measure, m
 from benchmarks.replicas import replicas
 from benchmarks.scenarios.contracts import Bench, Outcome
 from benchmarks.scenarios.sustained import TEXTS
-from deployments.errors import TimedOut
+from deployments.errors import EngineFailed, TimedOut
 from serve_app.client import AvatarClient
 
 LANGUAGES = ("en", "es", "zh")
@@ -20,22 +20,33 @@ READY_SECONDS, JOB_SECONDS = 120.0, 900.0
 
 def run(bench: Bench) -> Outcome:
     """For each number the application is started anew; the first, unmeasured job of each waits until all replicas are
-    there. Raises TimedOut where they do not come, and what a job has failed with."""
+    there. Ends where a number does not fit on this machine. Raises AvatarError where that is the first."""
     measures: list[Measure] = []
     figures: list[dict[str, Any]] = []
     for count in bench.options["replicas"]:
-        scaling = {"autoscaling_config": {"min_replicas": count, "max_replicas": count}}
-        changes = {"jobs": {"workers": count, "beside_people": 0}}
-        with bench.application(changes, dict.fromkeys(SCALED, scaling), f"{count} replicas") as application:
-            bench.tell(f"{count} replicas: waiting until they are there")
-            _wait_for_replicas(application.process_id, count)
-            with AvatarClient(application.url, timeout_seconds=60) as client:
-                client.result(client.submit("Good morning to you."), JOB_SECONDS)
-                found = ordered(client, int(bench.options["jobs"]), bench, count)
-            found["resident_bytes"] = by_kind(resident_bytes(application.process_id))
+        try:
+            found = _level(bench, count)
+        except (TimedOut, EngineFailed) as error:
+            if not measures:
+                raise
+            bench.tell(f"{count} replicas: {error.message}")
+            figures.append({"replicas": count, "failure": error.message})
+            break
         figures.append({"replicas": count, **found})
         measures += measured(found, count)
     return Outcome(measures, {"levels": figures})
+
+
+def _level(bench: Bench, count: int) -> dict[str, Any]:
+    scaling = {"autoscaling_config": {"min_replicas": count, "max_replicas": count}}
+    changes = {"jobs": {"workers": count, "beside_people": 0}}
+    with bench.application(changes, dict.fromkeys(SCALED, scaling), f"{count} replicas") as application:
+        bench.tell(f"{count} replicas: waiting until they are there")
+        _wait_for_replicas(application.process_id, count)
+        with AvatarClient(application.url, timeout_seconds=60) as client:
+            client.result(client.submit("Good morning to you."), JOB_SECONDS)
+            found = ordered(client, int(bench.options["jobs"]), bench, count)
+        return found | {"resident_bytes": by_kind(resident_bytes(application.process_id))}
 
 
 def ordered(client: AvatarClient, count: int, bench: Bench, replicas: int) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from benchmarks.conversation import ask
 from benchmarks.record import COUNT, SHARE, SPEED, Measure, measures_of
 from benchmarks.scenarios.contracts import Bench, Outcome
 from benchmarks.scenarios.playing import streamed_measures, streamed_row
-from benchmarks.scenarios.turn import questions_in_turn
-from deployments.errors import AtCapacity
+from benchmarks.scenarios.turn import LANGUAGES, questions_in_turn
+from deployments.errors import AtCapacity, AvatarError
 
-REFUSED = "refused"
+REFUSED, FAILED = "refused", "failed"
 
 
 def levels(most: int) -> Iterator[int]:
@@ -28,7 +28,7 @@ def levels(most: int) -> Iterator[int]:
 
 
 def run(bench: Bench) -> Outcome:
-    """Ends after the first number of people of whom somebody is refused, or at --most."""
+    """Ends after the first number of people of whom somebody is refused or not answered to the end, or at --most."""
     admitted, rounds = int(bench.options["admitted"]), int(bench.options["rounds"])
     changes: dict[str, Any] = {"coordinator": {"max_people": admitted}} if admitted else {}
     measures: list[Measure] = []
@@ -36,19 +36,21 @@ def run(bench: Bench) -> Outcome:
     served = in_time = 0
     with bench.application(changes) as application:
         bench.tell("warming up")
-        _together(application.url, questions_in_turn(1))
+        for path in questions_in_turn(len(LANGUAGES)):
+            _one(application.url, path)
         for people in levels(int(bench.options["most"])):
             found = [_round(application.url, people, number, bench, rounds) for number in range(rounds)]
             answered = [row for one in found for row in one["rows"]]
-            refusals = sum(one["refused"] for one in found)
             if answered:
-                measures += streamed_measures(answered, "question", group={"speakers": people})
-                measures += measures_of(
-                    found, {"media_seconds_per_second": SPEED}, "higher", group={"speakers": people}
-                )
-            measures.append(_share("refused_share", refusals, people * rounds, people))
+                group = {"speakers": people}
+                measures += streamed_measures(answered, "question", group=group)
+                measures += measures_of(found, {"media_seconds_per_second": SPEED}, "higher", group=group)
+            lost = sum(one[why] for one in found for why in (REFUSED, FAILED))
+            for why in (REFUSED, FAILED):
+                share = sum(one[why] for one in found) / (people * rounds)
+                measures.append(Measure(f"{why}_share", SHARE, (share,), "lower", {"speakers": people}))
             figures.append({"speakers": people, "rounds": found})
-            if refusals:
+            if lost:
                 break
             served = people
             in_time = people if not any(row["late_frames"] for row in answered) else in_time
@@ -57,23 +59,22 @@ def run(bench: Bench) -> Outcome:
     return Outcome(measures, {"levels": figures})
 
 
-def _share(name: str, count: int, total: int, people: int) -> Measure:
-    return Measure(name, SHARE, (count / total,), "lower", {"speakers": people})
-
-
 def _round(url: str, people: int, number: int, bench: Bench, rounds: int) -> dict[str, Any]:
     """One turn of each. Questions differ, so that nobody is answered from a cache."""
     start = time.perf_counter()
     rows = _together(url, questions_in_turn(people + number)[number:])
     seconds = time.perf_counter() - start
-    answered = [row for row in rows if REFUSED not in row]
+    answered = [row for row in rows if not {REFUSED, FAILED} & set(row)]
+    refused, failed = (sum(why in row for row in rows) for why in (REFUSED, FAILED))
     media = sum(row["media_seconds"] for row in answered)
     late = sum(row["late_frames"] for row in answered)
-    refused = len(rows) - len(answered)
-    bench.tell(f"{people} at once, round {number + 1} of {rounds}: {late} late frames, {refused} refused")
+    told = f"{late} late frames, {refused} refused, {failed} failed"
+    bench.tell(f"{people} at once, round {number + 1} of {rounds}: {told}")
     return {
         "rows": answered,
         "refused": refused,
+        "failed": failed,
+        "failures": [row[FAILED] for row in rows if FAILED in row],
         "seconds": seconds,
         "media_seconds_per_second": media / seconds if media else None,
     }
@@ -90,3 +91,5 @@ def _one(url: str, path: Path) -> dict[str, Any]:
             return streamed_row(ask(client, path))
         except AtCapacity as error:
             return {REFUSED: error.message}
+        except (AvatarError, httpx.HTTPError) as error:
+            return {FAILED: repr(error)}
