@@ -10,7 +10,7 @@ import pytest
 
 import benchmarks.realtime
 from benchmarks.configuration import changed_configuration
-from benchmarks.plots import panels_of, plot
+from benchmarks.plots import label_of, panels_of, plot
 from benchmarks.record import Measure, Record
 from benchmarks.report import write_report
 from benchmarks.scenarios.batch import measured, of_animator, of_transcriber
@@ -231,12 +231,15 @@ def test_without_matplotlib_a_typed_error_names_the_extra(tmp_path: Path, monkey
         write_report(tmp_path / "out", tmp_path)
 
 
-def test_panels_are_few() -> None:
+def test_panels_are_few_and_the_telling_ones_first() -> None:
     many = [Measure(f"m{number}", "s", (1.0,)) for number in range(40)]
-    found = panels_of(
-        [*many, Measure("last", "s", (1.0,), group={"n": 1}), Measure("last", "s", (1.0,), group={"n": 2})]
-    )
-    assert len(found) == 12 and "last" in found
+    stages = [Measure(f"stage_{name}", "s", (1.0,), group={"language": "en"}) for name in ("tts", "video")]
+    frames = [Measure("late_frames", "frames", (1.0,)), Measure("speakers_without_late_frames", "", (1.0,))]
+    factors = [Measure("real_time_factor", "s/s", (1.0,), group={"n": number}) for number in (1, 2)]
+    found = panels_of([*many, *stages, *frames, *factors])
+    assert len(found) == 12 and list(found)[:3] == ["real_time_factor", "by stage", "frames"]
+    assert [label_of(measure) for measure in found["by stage"]] == ["tts en", "video en"]
+    assert found["frames"] == frames[:1], "people are no frames"
 
 
 def test_compare_tells_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
