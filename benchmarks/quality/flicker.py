@@ -25,7 +25,8 @@ _DIP = 0.4
 @dataclass(frozen=True, slots=True)
 class Flicker:
     """Levels of 255. `background`: root mean square over the cells above the chin and beside the face; None where the
-    face fills the picture. `face`: over forehead and cheeks, the face held still. `whole`: of the mean luminance.
+    face fills the picture; 0.1 in the portrait engine's films. `face`: over forehead and cheeks, the face held still;
+    0.5 there, most of which is how exactly it can be held. `whole`: of the mean luminance; 0.05 there.
     `key_pulse`: how much more the background changes at pictures that begin anew (H.264 key frames) than at others."""
 
     background: float | None

@@ -23,6 +23,7 @@ from benchmarks.quality.words import Understood, listen, understood
 from deployments.contracts import Image, Transcript
 from deployments.errors import BadInput, WeightsMissing
 from deployments.weights.settings import WeightsSettings
+from serve_app.turn_report import report_in
 
 Float64 = npt.NDArray[np.float64]
 
@@ -78,9 +79,10 @@ def measure(
 ) -> Quality:
     """Measures a film file with picture and sound.
 
-    `portrait`: the photo it was made from, for `identity`. `text`: what was said in it, for `understood`. `language`:
-    en, es or zh, detected where it is not given. `voice`: a recording of who should speak, for `voice`. Raises BadInput
-    for files that cannot be read; what lacks its weights is left out and noted.
+    `portrait`: the photo it was made from, for `identity`. `text`: what was said in it, for `understood`; films of ours
+    carry it in their own report. `language`: en, es or zh; that of the report, or detected, where it is not given.
+    `voice`: a recording of who should speak, for `voice`. Raises BadInput for files that cannot be read; what lacks its
+    weights is left out and noted.
     """
     photo = None
     if portrait is not None:
@@ -89,6 +91,9 @@ def measure(
             raise BadInput(f"{portrait} cannot be read as a photo.")
         photo = np.asarray(loaded, np.uint8)
     read = read_film(film)
+    report = report_in(film.read_bytes())
+    if text is None and report is not None:
+        text, language = report.reply, language or report.language
     return judged(read, watch(pictures(film)), photo, text, language, voice, weights)
 
 
