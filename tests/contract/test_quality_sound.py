@@ -7,7 +7,6 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks.machine import RESULTS_FOLDER
 from benchmarks.quality.__main__ import main
 from benchmarks.quality.closures import Closures, bilabial_times, closures
 from benchmarks.quality.faces import mouth_opening
@@ -222,14 +221,13 @@ def test_the_command_prints_a_table_and_keeps_the_samples(
     portrait = PORTRAITS / f"{studio.AVATAR}.png"
     words = ["quality", str(short), "--portrait", str(portrait), "--text", "He might", "--language", "en"]
     monkeypatch.setattr("sys.argv", [*words, "--out", str(tmp_path)])
-    kept = set(RESULTS_FOLDER.glob("quality-*.json"))
     assert main() == 0
     shown = capsys.readouterr().out
     assert "lip sync: correlation" in shown and "written to" in shown
     (path,) = tmp_path.glob("quality-*.json")
     figures = json.loads(path.read_text())["figures"]
     assert figures["film"]["name"] == "short.mp4" and len(figures["samples"]["opening"]) == 30
-    assert figures["identity"]["likeness"] > 0.9 and set(RESULTS_FOLDER.glob("quality-*.json")) == kept
+    assert figures["identity"]["likeness"] > 0.9
 
 
 def test_a_photo_that_is_none_is_refused(tmp_path: Path) -> None:
