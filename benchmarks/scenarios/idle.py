@@ -1,9 +1,6 @@
 """What open sockets cost in which nobody speaks."""
 
-import argparse
 import asyncio
-import contextlib
-import io
 import os
 from typing import Any
 
@@ -11,6 +8,7 @@ from benchmarks import realtime
 from benchmarks.application import resident_bytes
 from benchmarks.record import BYTES, COUNT, SECONDS, Measure, measures_of
 from benchmarks.scenarios.contracts import Bench, Outcome
+from benchmarks.scenarios.spoken import turns_told
 
 NAMES = ("first_speech_seconds", "after_silence_seconds", "end_of_speech_silence_seconds", "filled_seconds")
 
@@ -18,11 +16,9 @@ NAMES = ("first_speech_seconds", "after_silence_seconds", "end_of_speech_silence
 def run(bench: Bench) -> Outcome:
     """Spoken turns over the realtime socket without and beside the idle ones, and memory of one socket."""
     turns, sockets = int(bench.options["turns"]), int(bench.options["sockets"])
-    asked = argparse.Namespace(turns=turns, interruptions=0, idle_sockets=sockets, detect_language=False)
     with bench.application() as application:
         bench.tell(f"{turns} spoken turns, and again beside {sockets} idle sockets")
-        with contextlib.redirect_stdout(_Told(bench)):
-            figures = asyncio.run(realtime.measure(application.url, asked))
+        figures = turns_told(bench, application.url, turns, idle_sockets=sockets)
         grown = (
             asyncio.run(_grown(application.url, application.process_id, sockets)) if application.process_id else None
         )
@@ -40,18 +36,6 @@ def run(bench: Bench) -> Outcome:
         messages = float(figures["beside_idle_sockets"]["messages"])
         measures.append(Measure("messages_to_idle_sockets", COUNT, (messages,), "lower", exact=True))
     return Outcome(measures, figures)
-
-
-class _Told(io.TextIOBase):
-    """What the turns print, told as progress."""
-
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-
-    def write(self, text: str) -> int:
-        if text.strip():
-            self._bench.tell(text.strip())
-        return len(text)
 
 
 async def _grown(url: str, process_id: int, sockets: int) -> int:

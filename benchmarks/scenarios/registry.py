@@ -16,6 +16,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         3,
     ),
     Scenario(
+        "spoken",
+        "spoken turns over the realtime socket: from the last sound of the question to the first of the answer",
+        "benchmarks.scenarios.spoken",
+        (Option("turns", 9, "spoken turns, over three languages"), Option("interruptions", 6, "of answers")),
+        4,
+    ),
+    Scenario(
         "sustained",
         "long speech again and again: real-time factor, seconds of media a second, late frames",
         "benchmarks.scenarios.sustained",
