@@ -17,7 +17,7 @@ from deployments.contracts import Float32, Image
 from deployments.video.faces.checks import MESH_SCORE_MIN, SEAM_CONTRAST_MIN, seam_contrast
 from deployments.video.faces.detection import detect
 from deployments.video.faces.indices import LEFT_EYE_INNER, LEFT_EYE_OUTER, RIGHT_EYE_INNER, RIGHT_EYE_OUTER
-from deployments.video.faces.mesh import MARGIN, _placement, _run
+from deployments.video.faces.mesh import MARGIN, placement, track
 from deployments.video.sampling import gray, resized
 
 FACE_SIDE = 64
@@ -75,12 +75,12 @@ class Tracker:
             self._square = self._find(picture)
         if self._square is None:
             return np.zeros((478, 3), np.float32), 0.0
-        points, score = _run(picture, *self._square, self._threads)
-        centre, side, _ = moved = _placement(points)
+        points, score = track(picture, *self._square, self._threads)
+        centre, side, _ = moved = placement(points)
         left = float(np.linalg.norm(centre - self._square[0])) > _LEFT_MIDDLE * self._square[1]
         if left or abs(side / self._square[1] - 1) > _RESIZED:
             self._square = moved
-            points, score = _run(picture, *moved, self._threads)
+            points, score = track(picture, *moved, self._threads)
         if score < MESH_SCORE_MIN:
             self._square = None
         return points, score
@@ -91,8 +91,8 @@ class Tracker:
             eyes = found.keypoints[1] - found.keypoints[0]
             centre, side, angle = found.centre, MARGIN * found.side, float(np.arctan2(eyes[1], eyes[0]))
             for _ in range(3):
-                points, score = _run(picture, centre.astype(np.float32), side, angle, self._threads)
-                centre, side, angle = _placement(points)
+                points, score = track(picture, centre.astype(np.float32), side, angle, self._threads)
+                centre, side, angle = placement(points)
             if score >= MESH_SCORE_MIN:
                 return centre, side, angle
         return None

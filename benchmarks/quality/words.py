@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from benchmarks.quality.numbers import spelled_out
+from benchmarks.text import edits, simplified
 from deployments.asr.engines import build_engine
 from deployments.asr.settings import AsrSettings
 from deployments.contracts import HEARING_RATE_HZ, Float32, Pcm, Transcriber, Transcript, Utterance
@@ -54,11 +55,9 @@ def plain_words(text: str, language: str) -> list[str]:
     """Words without case and punctuation, numbers as they are said; characters in Chinese, simplified."""
     text = unicodedata.normalize("NFKC", text)
     if language == "zh":
-        from misaki.zh_normalization.char_convert import tranditional_to_simplified
-
         if re.search(r"\d", text):
             text = _with_numbers_said(text)
-        return [letter for letter in str(tranditional_to_simplified(text)).casefold() if letter.isalnum()]
+        return [letter for letter in simplified(text).casefold() if letter.isalnum()]
     spoken = {"en": spoken_english, "es": spoken_spanish}.get(language, str)(text)
     return re.findall(r"\w+", re.sub(r"['’]", "", spelled_out(spoken, language).casefold()))
 
@@ -66,16 +65,6 @@ def plain_words(text: str, language: str) -> list[str]:
 def _with_numbers_said(text: str) -> str:
     said, foreign = spoken_chinese(text)
     return re.sub(r"[\ue000-\uf8ff]", lambda match: foreign[ord(match[0]) - 0xE000], said)
-
-
-def edits(meant: Sequence[str], found: Sequence[str]) -> int:
-    """Levenshtein distance, by Wagner and Fischer's table kept one row at a time."""
-    row = list(range(len(found) + 1))
-    for line, one in enumerate(meant, 1):
-        corner, row[0] = row[0], line
-        for column, other in enumerate(found, 1):
-            corner, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, corner + (one != other))
-    return row[-1]
 
 
 def _rate(meant: Sequence[str], found: Sequence[str]) -> float:

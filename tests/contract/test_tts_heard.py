@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soxr
 
+from benchmarks.text import edits, simplified
 from deployments.contracts import SpeechRequest
 from deployments.errors import WeightsMissing
 from deployments.tts.kokoro import KokoroSynthesizer
@@ -67,22 +68,6 @@ def words(text: str, language: str) -> list[str]:
     return list(spelled.replace(" ", "")) if language == "zh" else spelled.split()
 
 
-def simplified(text: str) -> str:
-    from misaki.zh_normalization.char_convert import tranditional_to_simplified
-
-    return str(tranditional_to_simplified(text))
-
-
-def errors(meant: list[str], heard: list[str]) -> int:
-    """Levenshtein distance."""
-    row = list(range(len(heard) + 1))
-    for i, one in enumerate(meant, 1):
-        before, row[0] = row[0], i
-        for j, other in enumerate(heard, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (one != other))
-    return row[-1]
-
-
 def hear(samples: np.ndarray, language: str) -> str:
     heard = soxr.resample(samples, 24_000, 16_000)
     quiet = np.concatenate([np.zeros(3_200, np.float32), heard, np.zeros(4_800, np.float32)]).astype(np.float32)
@@ -97,7 +82,7 @@ def test_whisper_hears_what_was_said(kokoro: KokoroSynthesizer, language: str) -
     for text in SAID[language]:
         heard = hear(said(kokoro, SpeechRequest(text, language, "")), language)
         meant = words(MEANT.get(text, text), language)
-        wrong, total = wrong + errors(meant, words(heard, language)), total + len(meant)
+        wrong, total = wrong + edits(meant, words(heard, language)), total + len(meant)
         report.append((text, heard))
     assert wrong <= BOUNDS[language] * total, report
 
@@ -106,7 +91,7 @@ def test_a_matched_voice_is_as_clear(kokoro: KokoroSynthesizer) -> None:
     BLOBS["clear"] = kokoro.enrol(person(6, hertz=180))
     text = "Paris is the capital of France, and Madrid is the capital of Spain."
     heard = hear(said(kokoro, SpeechRequest(text, "en", "clear")), "en")
-    assert errors(words(text, "en"), words(heard, "en")) <= 2, heard
+    assert edits(words(text, "en"), words(heard, "en")) <= 2, heard
 
 
 def test_english_words_within_chinese_are_spoken(kokoro: KokoroSynthesizer) -> None:

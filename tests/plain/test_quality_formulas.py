@@ -17,7 +17,8 @@ from benchmarks.quality.numbers import spelled_out
 from benchmarks.quality.report import ROWS, plain, table, value_at
 from benchmarks.quality.sight import largest_change, similarity
 from benchmarks.quality.timing import edit_list, timing
-from benchmarks.quality.words import edits, plain_words, understood
+from benchmarks.quality.words import plain_words, understood
+from benchmarks.text import edits
 from deployments.contracts import Transcript
 from serve_app.media.boxes import box, full_box, u32
 

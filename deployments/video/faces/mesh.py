@@ -54,7 +54,7 @@ def _square(image: Image, centre: Float32, side: float, angle: float) -> tuple[I
     return patch.astype(np.uint8, copy=False), matrix
 
 
-def _run(image: Image, centre: Float32, side: float, angle: float, threads: int) -> tuple[Float32, float]:
+def track(image: Image, centre: Float32, side: float, angle: float, threads: int) -> tuple[Float32, float]:
     """One pass of the network: points [478, 3] in photo pixels, and its score."""
     patch, matrix = _square(image, centre, side, angle)
     tensor = patch[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
@@ -74,7 +74,7 @@ def _run(image: Image, centre: Float32, side: float, angle: float, threads: int)
     return placed, float(flag[0])
 
 
-def _placement(points: Float32) -> tuple[Float32, float, float]:
+def placement(points: Float32) -> tuple[Float32, float, float]:
     """Centre, side and angle of the square for the next pass, from the points of this one."""
     eyes = points[LEFT_EYE_OUTER, :2] - points[RIGHT_EYE_OUTER, :2]
     angle = float(np.arctan2(eyes[1], eyes[0]))
@@ -107,12 +107,12 @@ def find_mesh(image: Image, detection: Detection, threads: int = 1) -> Mesh:
     centre = ((detection.centre - corner) / np.float32(scale)).astype(np.float32)
     side, angle = MARGIN * detection.side / scale, float(np.arctan2(eyes[1], eyes[0]))
     for _ in range(REFINEMENTS - 1):
-        points, _score = _run(near, centre, side, angle, threads)
-        centre, side, angle = _placement(points)
+        points, _score = track(near, centre, side, angle, threads)
+        centre, side, angle = placement(points)
     runs, scores = [], []
     for x, y, zoom in JITTER:
         shifted = centre + np.array([x, y], np.float32) * np.float32(side)
-        points, score = _run(near, shifted, side * zoom, angle, threads)
+        points, score = track(near, shifted, side * zoom, angle, threads)
         runs.append(points)
         scores.append(score)
     stack = np.stack(runs) * np.float32(scale)
