@@ -68,19 +68,11 @@ def build(arguments: argparse.Namespace) -> int:
 
 def load_networks(args: AppArgs) -> "Networks":
     """The published weights. Raises WeightsMissing, with the remedy."""
-    from deployments.video.ditto import checkpoints
-    from deployments.video.ditto.runtimes.exportable import Networks
+    from deployments.video.ditto import loading
+    from deployments.video.ditto.sizes import FULL
     from deployments.weights.resolver import require
 
-    folder = require(checkpoints.WEIGHT_SET, args.weights)
-    return Networks(
-        appearance=checkpoints.load_appearance(folder),
-        motion=checkpoints.load_motion(folder),
-        stitch=checkpoints.load_stitch(folder),
-        diffusion=checkpoints.load_diffusion(folder),
-        warp=checkpoints.load_warp(folder),
-        decoder=checkpoints.load_decoder(folder),
-    )
+    return loading.load_networks(require(args.video.ditto.weights.networks, args.weights), FULL)
 
 
 def list_engines(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ logger = logging.getLogger("ray.serve")
 
 NO_AVATARS = (
     "8-bit engines are calibrated on your own avatars, and the store {url} has none that Ditto enrolled. Start the "
-    "server with fp16 engines, upload photos (POST /avatars), and build again; or stay with fp16."
+    "server with fp16 engines, upload photos (POST /v1/avatars), and build again; or stay with fp16."
 )
 
 
