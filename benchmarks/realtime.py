@@ -15,7 +15,7 @@ import asyncio
 import json
 import math
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from statistics import median
 from typing import Any
@@ -26,6 +26,7 @@ from benchmarks.machine import write_result
 from benchmarks.record import COUNT, SECONDS, Measure, measures_of
 from benchmarks.sound import recording
 from benchmarks.spoken_turn import RATE_HZ, ask, interrupt, of_language, person
+from benchmarks.spread import percentile
 from serve_app.client import AsyncAvatarClient
 
 LANGUAGES = ("en", "es", "zh")
@@ -128,11 +129,6 @@ async def idle_sockets(url: str, count: int) -> AsyncIterator[list[Listener]]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least this share of all do not exceed (nearest rank)."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -35,11 +35,18 @@ def frame_counts(arrivals: Sequence[Sequence[float]], media_seconds: float, fill
     }
 
 
+def stages_of(turn: Mapping[str, Any]) -> dict[str, float]:
+    """A turn's timings. Without a first token nothing was asked of the language model: what is called its time is that
+    of handing on a given text, which waits for the voice."""
+    timings: Mapping[str, float] = turn["timings"]
+    return {name: seconds for name, seconds in timings.items() if name != "llm" or "first_token" in timings}
+
+
 def streamed_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `conversation.ask` or `long_reply.streamed`, with stages and frames beside the rest."""
     turn = row["turn"]
     counts = frame_counts(row["arrivals"], turn["media_seconds"], turn["filled_seconds"])
-    stages = {f"stage_{name}": seconds for name, seconds in turn["timings"].items() if name != "total"}
+    stages = {f"stage_{name}": seconds for name, seconds in stages_of(turn).items() if name != "total"}
     return {**row, **counts, **stages, "media_seconds": turn["media_seconds"]}
 
 
@@ -58,7 +65,7 @@ def whole_row(seconds: float, turn: Mapping[str, Any], enrolment_seconds: float 
     """A turn as one file: work for a second of media, and seconds of media a second; encoding and the container are
     in it. With the time of an enrolment, the real-time factor of the first turn of a new face, too."""
     media = float(turn["media_seconds"])
-    stages = {f"whole_{name}": value for name, value in turn["timings"].items() if name not in POINTS}
+    stages = {f"whole_{name}": value for name, value in stages_of(turn).items() if name not in POINTS}
     row = {
         "seconds": seconds,
         "media_seconds": media,

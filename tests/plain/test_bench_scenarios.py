@@ -72,6 +72,13 @@ def test_a_streamed_turn_as_measures() -> None:
     assert found["first_fragment_seconds [speakers=2]"].blocks == ("a.wav",) * 3
 
 
+def test_a_given_text_asks_nothing_of_the_language_model() -> None:
+    turn = {"media_seconds": 4.0, "timings": {"llm": 1.8, "tts": 0.5, "total": 2.0}}
+    assert "whole_llm" not in whole_row(2.0, turn)
+    answered = {"media_seconds": 4.0, "timings": {"first_token": 0.2, "llm": 1.8, "total": 2.0}}
+    assert whole_row(2.0, answered)["whole_llm"] == 1.8
+
+
 def test_real_time_factor_counts_enrolment_apart() -> None:
     turn = {"media_seconds": 4.0, "timings": {"tts": 0.5, "first_media": 0.4, "total": 2.0}}
     row = whole_row(2.0, turn, enrolment_seconds=1.0)
