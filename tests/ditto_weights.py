@@ -14,6 +14,9 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import torch
 
+    from deployments.video.ditto.networks.decoder import Decoder
+    from deployments.video.ditto.networks.warp import Warp
+
 Float32 = npt.NDArray[np.float32]
 DATA = Path(__file__).parent / "data" / "ditto"
 POWER_ITERATIONS = 5
@@ -93,3 +96,16 @@ def fill_module(module: "torch.nn.Module") -> None:
     own = {key: tuple(value.shape) for key, value in module.state_dict().items()}
     module.load_state_dict({key: torch.from_numpy(value) for key, value in fill(own).items()})
     module.eval()
+
+
+@cache
+def narrow_renderer() -> "tuple[Warp, Decoder]":
+    """W and G of the narrow sizes. Made once: not to be changed."""
+    from deployments.video.ditto.networks.decoder import Decoder
+    from deployments.video.ditto.networks.warp import Warp
+    from deployments.video.ditto.sizes import NARROW
+
+    warp, decoder = Warp(NARROW), Decoder(NARROW)
+    fill_module(warp)
+    fill_module(decoder)
+    return warp, decoder

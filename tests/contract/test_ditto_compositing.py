@@ -1,6 +1,5 @@
 """Compositing on the device against the published put-back on the CPU and against swscale's colours."""
 
-from collections.abc import Iterator
 from functools import cache
 
 import av
@@ -34,14 +33,6 @@ def avatar(background: Image, placement: npt.NDArray[np.float32]) -> DittoAvatar
     return DittoAvatar(
         background, placement, source, motion, np.zeros((478, 3), np.float32), np.zeros((203, 2), np.float32)
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @cache

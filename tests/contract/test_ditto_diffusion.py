@@ -22,11 +22,6 @@ pytestmark = pytest.mark.contract
 SINGLE_PRECISION = 3e-6
 
 
-@pytest.fixture(autouse=True)
-def _single_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @cache
 def network(sizes: Sizes) -> MotionDiffusion:
     made = MotionDiffusion(sizes)

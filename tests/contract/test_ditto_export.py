@@ -1,6 +1,5 @@
 """Every network's export: sound, accepted by TensorRT's table, and right in any batch."""
 
-from collections.abc import Iterator
 from functools import cache
 
 import pytest
@@ -26,14 +25,6 @@ from tests import ditto_exports as narrow
 pytestmark = pytest.mark.contract
 CPU = torch.device("cpu")
 ONNX = RuntimeSettings(runtime="onnxruntime")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @cache

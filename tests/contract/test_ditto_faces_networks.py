@@ -16,11 +16,6 @@ from tests.ditto_weights import fill_module, n, shapes, u
 pytestmark = pytest.mark.contract
 
 
-@pytest.fixture(autouse=True)
-def _single_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @torch.no_grad()
 def test_appearance_is_the_published_one() -> None:
     network = Appearance(FULL)

@@ -1,7 +1,6 @@
 """Each rewrite of W and G against what it replaces, on narrow networks, and what all save, counted on the real ones."""
 
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
 import torch
@@ -20,27 +19,16 @@ from deployments.video.ditto.networks.decoder import Decoder
 from deployments.video.ditto.networks.geometry import KEYPOINT_VARIANCE, heatmaps, identity_grid, sample
 from deployments.video.ditto.networks.warp import Warp, Warped
 from deployments.video.ditto.sizes import FULL, NARROW
-from tests.ditto_weights import fill_module, n, u
+from tests.ditto_weights import n, narrow_renderer, u
 
 pytestmark = pytest.mark.contract
 FRAMES = 3
 
 
 @pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def no_gradients() -> Iterator[None]:
     with torch.inference_mode():
         yield
-    torch.set_num_threads(before)
-
-
-@cache
-def networks() -> tuple[Warp, Decoder]:
-    warp, decoder = Warp(NARROW), Decoder(NARROW)
-    fill_module(warp)
-    fill_module(decoder)
-    return warp, decoder
 
 
 def volume() -> Tensor:
@@ -61,7 +49,7 @@ def error(first: Tensor, second: Tensor) -> float:
 
 def serve(kind: torch.dtype, rows: list[int]) -> tuple[Tensor, ...]:
     """Mask, occlusion, warped features and picture of some of the three frames, by the forms that serve."""
-    warp, decoder = networks()
+    warp, decoder = narrow_renderer()
     parts = (IdentityNet(warp), FieldsNet(warp), WarpTail(warp), FastDecoder(decoder))
     identity, fields, tail, draw = (part.to(kind) for part in parts)
     feature, (source, driving) = volume()[rows].to(kind), (each[rows] for each in points())
@@ -93,7 +81,7 @@ def test_a_3d_convolution_after_nearest_is_a_transposed_one() -> None:
 
 
 def test_a_norm_goes_into_the_convolution_before_it() -> None:
-    third = networks()[0].third
+    third = narrow_renderer()[0].third
     picture = volume().flatten(1, 2)
     assert error(folds.conv2d(folds.with_norm(third.conv, third.norm))(picture), third.norm(third.conv(picture))) < 1e-5
 
@@ -124,7 +112,7 @@ def test_pictures_of_slices_stand_in_for_a_volume() -> None:
 
 
 def test_an_occlusion_is_the_sum_of_its_taps() -> None:
-    convolution = networks()[0].dense_motion_network.occlusion
+    convolution = narrow_renderer()[0].dense_motion_network.occlusion
     channels = convolution.in_channels // NARROW.depth
     inputs = torch.from_numpy(n("o", (2, channels, NARROW.depth, NARROW.grid, NARROW.grid)))
     wanted = torch.sigmoid(convolution(inputs.flatten(1, 2)))
@@ -146,7 +134,7 @@ def test_statistics_are_of_the_picture_before_it_is_enlarged() -> None:
 
 
 def test_the_forms_that_serve_give_what_the_published_ones_give() -> None:
-    warp, decoder = networks()
+    warp, decoder = narrow_renderer()
     source, driving = points()
     plain: Warped = warp(volume(), source, driving)
     mask, occlusion, warped, picture = serve(torch.float32, [0, 1, 2])
@@ -158,7 +146,7 @@ def test_the_forms_that_serve_give_what_the_published_ones_give() -> None:
 
 
 def test_channels_added_for_tensor_cores_change_nothing() -> None:
-    warp = networks()[0]
+    warp = narrow_renderer()[0]
     compressed, heat = IdentityNet(warp)(volume(), points()[0])
     plain, aligned = FieldsNet(warp), FieldsNet(warp, aligned=8)
     weights = [weight for weight in aligned.parameters() if weight.ndim == 5]

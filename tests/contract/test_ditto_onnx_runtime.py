@@ -1,6 +1,5 @@
 """Ditto's parts over ONNX Runtime: built, stored, opened, and equal to the parts in torch."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,14 +27,6 @@ from tests.ditto_weights import n, u
 
 pytestmark = pytest.mark.contract
 FRAMES = 5
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

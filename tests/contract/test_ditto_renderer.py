@@ -1,6 +1,5 @@
 """Ditto's renderer in torch: frames of several faces in one batch, and each of its knobs."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -10,12 +9,11 @@ import torch
 
 from deployments.contracts import Float32
 from deployments.errors import EngineFailed
-from deployments.video.ditto.networks.decoder import Decoder
-from deployments.video.ditto.networks.warp import Warp, Warped
+from deployments.video.ditto.networks.warp import Warped
 from deployments.video.ditto.sizes import NARROW
 from deployments.video.ditto.torch_renderer import TorchRenderer
 from deployments.video.ditto.types import Fields, Identity, Renderer
-from tests.ditto_weights import fill_module, n, u
+from tests.ditto_weights import n, narrow_renderer, u
 
 pytestmark = pytest.mark.contract
 SHAPE = (NARROW.volume_channels, NARROW.depth, NARROW.grid, NARROW.grid)
@@ -25,24 +23,8 @@ FACES = [0, 1, 0]
 DRIVING: Float32 = SOURCES[FACES] + np.float32(0.1) * n("driving", (FRAMES, 21, 3))
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@cache
-def networks() -> tuple[Warp, Decoder]:
-    warp, decoder = Warp(NARROW), Decoder(NARROW)
-    fill_module(warp)
-    fill_module(decoder)
-    return warp, decoder
-
-
 def renderer(**knobs: Any) -> TorchRenderer:
-    return TorchRenderer(*networks(), **knobs)
+    return TorchRenderer(*narrow_renderer(), **knobs)
 
 
 @cache
@@ -76,8 +58,8 @@ def decibels(first: torch.Tensor, second: torch.Tensor) -> float:
     return -10 * float((first.float() - second.float()).square().mean().log10())
 
 
-def test_frames_are_those_of_the_published_networks() -> None:
-    warp, decoder = networks()
+def test_frames_are_those_of_the_published_narrow_renderer() -> None:
+    warp, decoder = narrow_renderer()
     where, pictures = drawn()
     features = torch.cat([feature(face) for face in FACES])
     with torch.inference_mode():

@@ -1,10 +1,8 @@
 """Every graph goes through a real TensorRT parser and builder, for the L4, on a machine without a GPU."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from onnx import helper
 
 from deployments.errors import EngineUnusable, Unsupported
@@ -25,14 +23,6 @@ tensorrt_rtx = pytest.importorskip("tensorrt_rtx")
 pytestmark = pytest.mark.contract
 L4 = BuildOptions("tensorrt_rtx", max_batch=5, capability="sm_89")
 AHEAD = RuntimeSettings(runtime="tensorrt", tensorrt_library="tensorrt_rtx", device="cuda")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(("name", "half"), narrow.EVERY)
