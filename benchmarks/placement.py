@@ -22,6 +22,7 @@ from benchmarks.configuration import merged
 from benchmarks.machine import write_result
 from benchmarks.placement_app import PROFILES, seconds_per_frame
 from benchmarks.placement_cluster import Placed, SimulatedCluster, simulated_cluster
+from benchmarks.record import measures_of
 from deployments.contracts import FRAMES_PER_SECOND, SAMPLES_PER_FRAME, Step
 from deployments.video.encoding import GROUP_FRAMES
 
@@ -135,13 +136,21 @@ def main() -> None:
         print(json.dumps(told))
         return
     print(json.dumps(told, indent=2), flush=True)
-    figures = {
+    figures: dict[str, Any] = {
         "engine": "a stand-in that waits; see profiles. No GPU was used, and no figure here was measured on one.",
         "profiles": json.loads(PROFILES.read_text()),
         "placement": told,
         "throughput": curves(arguments.seconds),
     }
-    path = write_result("placement", sys.argv, figures)
+    names = ("profile", "nodes", "replicas", "max_batch_steps")
+    measures = [
+        measure
+        for run in figures["throughput"]
+        for measure in measures_of(
+            [run], {"frames_per_second": "1/s"}, "higher", group={name: run[name] for name in names}
+        )
+    ]
+    path = write_result("placement", sys.argv, figures, measures=measures)
     from benchmarks.placement_plot import plot
 
     print(path, plot(path, Path(path).with_suffix(".png")))

@@ -20,7 +20,7 @@ FORMAT = 1
 SECONDS, RATIO, SPEED, COUNT, SHARE, BYTES, PER_HOUR, FRAMES = "s", "s/s", "s/s", "", "share", "bytes", "1/h", "frames"
 """Units. s/s is a real-time factor (seconds of work for a second of media, less is better) or a speed (seconds of
 media made in a second, more is better): `better` tells which."""
-OF_THE_MACHINE = frozenset({"s", "ms", "s/s", "1/h", "bytes", "frames"})
+OF_THE_MACHINE = frozenset({"s", "ms", "s/s", "1/s", "1/h", "bytes", "frames"})
 """Units of what another machine gives other figures for."""
 
 NO_GROUP: Mapping[str, str | int] = {}
