@@ -17,6 +17,12 @@ MACHINE = {"processor": "Some CPU", "usable_cores": 2, "gpus": []}
 CHANCE = np.random.default_rng(11)
 
 
+@pytest.fixture(autouse=True)
+def _same_chance() -> None:
+    """Each test draws the same samples, whichever ran before."""
+    CHANCE.bit_generator.state = np.random.default_rng(11).bit_generator.state
+
+
 def record(*measures: Measure, machine: dict[str, Any] = MACHINE, **fields: Any) -> Record:
     known: dict[str, Any] = {"benchmark": "turn", "command": [], "arguments": {}, "load": {}, "figures": {}}
     known |= {"configuration": {"file": "a.yaml", "sha256": "aa"}, "machine": machine, "measures": measures}
