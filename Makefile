@@ -51,7 +51,10 @@ serve: weights
 
 test: setup-test
 	@$(BIN)/avatar models pull || echo "[test] the weights could not be fetched: tests that need them will be SKIPPED"
-	@$(BIN)/python -m pytest
+	@status=0; \
+	$(BIN)/python -m pytest tests/plain tests/contract --numprocesses 2 --dist loadfile || status=1; \
+	echo "[test] doors, processes and the browser, one after the other"; \
+	$(BIN)/python -m pytest tests/door tests/serve tests/browser || status=1; exit $$status
 
 lint: setup-test
 	@$(BIN)/ruff check .

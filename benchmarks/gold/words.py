@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
 
+from benchmarks.text import edits, simplified
 from deployments.sentences import is_han
 
 SPACELESS = frozenset({"zh"})
@@ -20,23 +20,6 @@ def units(text: str, language: str) -> list[str]:
     if language in SPACELESS:
         return list(re.sub(r"[\s']", "", simplified(plain)))
     return plain.split()
-
-
-def simplified(text: str) -> str:
-    """Traditional characters as simplified ones: which of them a recogniser writes is no error."""
-    from misaki.zh_normalization.char_convert import tranditional_to_simplified
-
-    return str(tranditional_to_simplified(text))
-
-
-def edits(meant: Sequence[str], heard: Sequence[str]) -> int:
-    """Fewest substitutions, insertions and deletions between the two (Levenshtein)."""
-    row = list(range(len(heard) + 1))
-    for i, one in enumerate(meant, 1):
-        before, row[0] = row[0], i
-        for j, other in enumerate(heard, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (one != other))
-    return row[-1]
 
 
 def error_rate(meant: str, heard: str, language: str) -> float:

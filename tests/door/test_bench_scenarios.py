@@ -63,7 +63,8 @@ def test_sustained(url: str, tmp_path: Path) -> None:
     assert counts["real_time_factor"] == 2 and counts["late_frames"] == 2
 
 
-def test_speakers_until_somebody_is_refused(url: str, tmp_path: Path) -> None:
+def test_speakers_until_somebody_is_refused(url: str, fakes: FakeStages, tmp_path: Path) -> None:
+    fakes.delays["reply_piece"] = 0.3  # nobody has gone before the last has come
     record = measured(url, tmp_path, "speakers", "--most", "4", "--rounds", "1")
     by_key = {measure.key: measure.samples for measure in record.measures}
     assert by_key["speakers_answered"] == (2,)

@@ -10,8 +10,9 @@ from benchmarks.gold import baseline
 from benchmarks.gold.passage import TO_ANSWER, TO_VIDEO, Passage, as_row
 from benchmarks.gold.phrases import chosen, phrases
 from benchmarks.gold.rounds import by_test, measures
-from benchmarks.gold.words import edits, error_rate, script_of, units
+from benchmarks.gold.words import error_rate, script_of, units
 from benchmarks.record import Record
+from benchmarks.text import edits
 from deployments.errors import BadInput, NotFound
 from deployments.llm.language import language_of
 
