@@ -12,6 +12,7 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import _LANGUAGE_CODES as LANGUAGE_CODES
 from faster_whisper.tokenizer import Tokenizer
 
+from deployments.asr.cublas import load_cublas
 from deployments.asr.failures import failure
 from deployments.asr.settings import AsrSettings
 from deployments.asr.words import align_words, is_punctuation, token_begins
@@ -62,6 +63,8 @@ class WhisperModel:
         """Raises EngineFailed where the device or its libraries are missing or cannot do `compute_type`, Unsupported
         for a configured language that the model does not know; both with the remedy."""
         self._settings = settings
+        if settings.device == "cuda":
+            load_cublas()
         try:
             self._model = ctranslate2.models.Whisper(
                 str(folder),
