@@ -29,6 +29,10 @@ class Context:
         self.addresses: dict[str, int] = {}
         self.streams: list[int] = []
         self.starts = starts
+        self.memory: tuple[int, int] | None = None
+
+    def set_device_memory(self, address: int, size: int) -> None:
+        self.memory = (address, size)
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         self.shapes[name] = shape
@@ -53,20 +57,28 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_runner_binds_what_it_is_given_on_torchs_stream(stream: None) -> None:
-    context = Context()
-    run = TensorRtRunner(context, TWICE, torch.float32, CPU)
+    contexts: list[Context] = []
+
+    def fresh() -> Context:
+        contexts.append(Context())
+        return contexts[-1]
+
+    run = TensorRtRunner(fresh, TWICE, torch.float32, CPU)
     # of another type, and not contiguous: what the engine sees is its own type, in rows
     x = torch.arange(12, dtype=torch.float64).reshape(6, 2)[::2]
     (made,) = run(x, torch.zeros(3, dtype=torch.int64))
     assert torch.equal(made, 2 * x.float())
-    assert context.shapes == {"x": (3, 2), "times": (3,)} and context.streams == [77]
+    assert contexts[0].shapes == {"x": (3, 2), "times": (3,)} and contexts[0].streams == [77]
+    # what was recorded with one shape must not be touched by another
     (made,) = run(x[:1], torch.zeros(1, dtype=torch.int64))
-    assert made.shape == (1, 2) and context.shapes["x"] == (1, 2)
+    assert made.shape == (1, 2) and contexts[1].shapes["x"] == (1, 2) and contexts[0].shapes["x"] == (3, 2)
+    run(x, torch.zeros(3, dtype=torch.int64))
+    assert len(contexts) == 2
 
 
 def test_an_engine_that_does_not_start_is_an_error(stream: None) -> None:
     with pytest.raises(EngineFailed, match="could not start the graph twice"):
-        TensorRtRunner(Context(starts=False), TWICE, torch.float32, CPU)(torch.ones(1, 2), torch.zeros(1))
+        TensorRtRunner(lambda: Context(starts=False), TWICE, torch.float32, CPU)(torch.ones(1, 2), torch.zeros(1))
 
 
 class Driver:
@@ -93,7 +105,8 @@ def library(engine: Any) -> Any:
 
         return SimpleNamespace(deserialize_cuda_engine=read)
 
-    return SimpleNamespace(ILogger=Severities, Runtime=runtime)
+    strategies = SimpleNamespace(USER_MANAGED="ours")
+    return SimpleNamespace(ILogger=Severities, Runtime=runtime, ExecutionContextAllocationStrategy=strategies)
 
 
 @contextmanager
@@ -107,17 +120,37 @@ def test_nothing_of_tensorrt_is_touched_without_a_driver(monkeypatch: pytest.Mon
         TensorRt("tensorrt", Driver(None), CPU)  # type: ignore[arg-type]
 
 
+class Engine:
+    """Of two bytes of working memory, with as many contexts as it is given."""
+
+    device_memory_size_v2 = 2
+
+    def __init__(self, *contexts: Context | None) -> None:
+        self.contexts = list(contexts)
+
+    def create_execution_context(self, strategy: str) -> Context | None:
+        assert strategy == "ours"
+        return self.contexts.pop()
+
+
 def test_engines_that_the_card_cannot_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device", no_device)
-    for engine in (None, SimpleNamespace(create_execution_context=lambda: None)):
+    for engine in (None, Engine(None)):
         monkeypatch.setattr(tensorrt_runner, "load", lambda name, engine=engine: library(engine))
         runtime = TensorRt("tensorrt", Driver("580.65.06"), CPU)  # type: ignore[arg-type]
         with pytest.raises(EngineUnusable, match=r"engine of twice.*max_batch_frames"):
-            runtime.runner(b"plan", TWICE, torch.float32)
-    ready = SimpleNamespace(create_execution_context=Context)
-    monkeypatch.setattr(tensorrt_runner, "load", lambda name: library(ready))
-    runtime = TensorRt("tensorrt", Driver("580.65.06"), CPU)  # type: ignore[arg-type]
-    assert isinstance(runtime.runner(b"plan", TWICE, torch.float32), TensorRtRunner)
+            runtime.runner(b"plan", TWICE, torch.float32)(torch.ones(1, 2), torch.zeros(1))
+
+
+def test_contexts_of_an_engine_share_its_working_memory(stream: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device", no_device)
+    contexts = [Context(), Context()]
+    monkeypatch.setattr(tensorrt_runner, "load", lambda name: library(Engine(*contexts)))
+    run = TensorRt("tensorrt", Driver("580.65.06"), CPU).runner(b"plan", TWICE, torch.float32)  # type: ignore[arg-type]
+    for rows in (1, 2):
+        run(torch.ones(rows, 2), torch.zeros(rows))
+    first, second = (context.memory for context in contexts)
+    assert first is not None and first == second and first[0] and first[1] == 2
 
 
 def test_a_recording_warms_up_records_once_and_replays(monkeypatch: pytest.MonkeyPatch) -> None:
