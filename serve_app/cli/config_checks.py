@@ -9,7 +9,8 @@ from serve_app.args import AppArgs
 from serve_app.cli.machine_checks import Check, check_packages
 from serve_app.cli.weights_check import configured, needed, problem
 
-_ENGINES = "pip install -c constraints.txt -e '.[engines]'"
+_ENGINES = "pip install --constraint constraints.txt --editable '.[{}]'"
+ONNX_RUNTIME_REMEDY = "pip install --constraint constraints.txt --force-reinstall --no-deps onnxruntime-gpu"
 
 
 def config_checks(config: Path) -> list[Check]:
@@ -23,6 +24,8 @@ def engine_checks(args: AppArgs) -> list[Check]:
     found += [_weights(name, args) for name in needed(args)]
     if "cuda" in devices(args):
         found.append(_card())
+    if args.video.engine == "ditto" and args.video.ditto.runtime.device == "cuda":
+        found.append(_onnx_runtime())
     return found
 
 
@@ -40,8 +43,25 @@ def _packages(args: AppArgs) -> Check:
     modules = ["ctranslate2", "faster_whisper"]
     modules += ["torch"] if args.tts.engine == "xtts" or args.video.engine == "ditto" else []
     modules += ["TTS", "torchaudio"] if args.tts.engine == "xtts" else []
+    modules += ["tensorrt"] if args.video.engine == "ditto" and _runs_tensorrt(args) else []
     found = check_packages(tuple(modules))
-    return Check("engine packages", found.ok, found.detail, _ENGINES)
+    extra = "gpu" if "cuda" in devices(args) else "engines"
+    return Check("engine packages", found.ok, found.detail, _ENGINES.format(extra))
+
+
+def _runs_tensorrt(args: AppArgs) -> bool:
+    runtime = args.video.ditto.runtime
+    return runtime.runtime == "tensorrt" and runtime.tensorrt_library == "tensorrt"
+
+
+def _onnx_runtime() -> Check:
+    """Ditto's HuBERT runs on ONNX Runtime, whatever runs the rest. Its build for CUDA has the same modules as the one
+    for the CPU, which other packages ask for by name: it is put over that one."""
+    import onnxruntime
+
+    able = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    detail = f"{onnxruntime.__version__}, " + ("with CUDA" if able else "without CUDA: Ditto could not hear")
+    return Check("ONNX Runtime", able, detail, ONNX_RUNTIME_REMEDY)
 
 
 def _weights(name: str, args: AppArgs) -> Check:

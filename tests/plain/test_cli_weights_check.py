@@ -105,3 +105,22 @@ def test_the_doctor_looks_at_a_profile(
     (packages,) = [one for one in config_checks.engine_checks(AppArgs.model_validate(GPU)) if "packages" in one.name]
     assert "TTS" in packages.detail and "torch" in packages.detail
     assert config_checks.devices(AppArgs()) == {"cpu"}
+
+
+def test_the_doctor_tells_what_a_card_needs_of_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HuBERT runs on ONNX Runtime: the build that everything else installs has no CUDA."""
+    video = {"engine": "ditto", "ditto": {"runtime": {"runtime": "tensorrt", "device": "cuda"}}}
+
+    def checks(args: dict[str, Any]) -> dict[str, config_checks.Check]:
+        return {check.name: check for check in config_checks.engine_checks(AppArgs.model_validate(args))}
+
+    monkeypatch.setattr(config_checks, "_card", lambda: config_checks.Check("GPU", True, "L4"))
+    monkeypatch.setattr(config_checks, "check_packages", lambda modules: config_checks.Check("x", True, str(modules)))
+    on_card, on_host = checks(GPU | {"video": video}), checks({"llm": GPU["llm"], "video": {"engine": "ditto"}})
+    assert "tensorrt" in on_card["engine packages"].detail and "[gpu]" in on_card["engine packages"].remedy
+    assert "tensorrt" not in on_host["engine packages"].detail and "[engines]" in on_host["engine packages"].remedy
+    assert "ONNX Runtime" not in on_host
+    for providers, able in ((["CPUExecutionProvider"], False), (["CUDAExecutionProvider"], True)):
+        monkeypatch.setattr("onnxruntime.get_available_providers", lambda found=providers: found)
+        found = checks(GPU | {"video": video})["ONNX Runtime"]
+        assert found.ok is able and "onnxruntime-gpu" in found.remedy

@@ -22,8 +22,9 @@ def open_session(graph: Path | bytes, settings: RuntimeSettings, remedy: str) ->
     """
     if settings.device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise EngineUnusable(
-            "The installed ONNX Runtime has no CUDA. Install onnxruntime-gpu in place of onnxruntime, choose the "
-            "runtime torch or tensorrt, or device cpu."
+            "The installed ONNX Runtime has no CUDA, and Ditto's HuBERT runs on it, whatever runs the rest. Put its "
+            "build for CUDA over it: pip install --constraint constraints.txt --force-reinstall --no-deps "
+            "onnxruntime-gpu. Or set video.ditto.runtime.device to cpu."
         )
     name = str(graph) if isinstance(graph, Path) else "the graph"
     if isinstance(graph, Path) and not graph.is_file():
@@ -37,7 +38,7 @@ def open_session(graph: Path | bytes, settings: RuntimeSettings, remedy: str) ->
     if settings.device == "cuda" and session.get_providers()[0] != "CUDAExecutionProvider":
         raise EngineUnusable(
             f"ONNX Runtime would run {name} on the CPU: its CUDA libraries do not load. Install those of its version "
-            "(its log names the one that is missing), or choose the runtime torch."
+            "(its log names the one that is missing)."
         )
     return session
 
