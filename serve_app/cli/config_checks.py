@@ -1,5 +1,8 @@
 """What `avatar doctor --config` looks at besides the machine: what the configured engines need."""
 
+import os
+import shutil
+import sysconfig
 from pathlib import Path
 
 from deployments.gpu.errors import NoGpu
@@ -26,6 +29,8 @@ def engine_checks(args: AppArgs) -> list[Check]:
         found.append(_card())
     if args.video.engine == "ditto" and args.video.ditto.runtime.device == "cuda":
         found.append(_onnx_runtime())
+        if args.video.ditto.runtime.runtime == "torch" and args.video.ditto.runtime.fused_spade:
+            found.append(_compiler())
     return found
 
 
@@ -69,6 +74,15 @@ def _weights(name: str, args: AppArgs) -> Check:
     if wrong is None:
         return Check(f"weights {name}", True, str(require(name, args.weights)))
     return Check(f"weights {name}", False, wrong, f"avatar models pull {name}")
+
+
+def _compiler() -> Check:
+    """Triton builds what launches its kernels on the machine that runs them."""
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    headers = Path(sysconfig.get_paths()["include"], "Python.h")
+    missing = [name for name, there in (("a C compiler", compiler), (str(headers), headers.is_file())) if not there]
+    remedy = "Install gcc and Python's headers (build-essential, python3-dev), or set runtime.fused_spade to false."
+    return Check("compiler", not missing, f"without {' and '.join(missing)}" if missing else str(compiler), remedy)
 
 
 def _card() -> Check:

@@ -124,3 +124,23 @@ def test_the_doctor_tells_what_a_card_needs_of_packages(monkeypatch: pytest.Monk
         monkeypatch.setattr("onnxruntime.get_available_providers", lambda found=providers: found)
         found = checks(GPU | {"video": video})["ONNX Runtime"]
         assert found.ok is able and "onnxruntime-gpu" in found.remedy
+
+
+def test_the_doctor_looks_for_what_triton_builds_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(config_checks, "_card", lambda: config_checks.Check("GPU", True, "L4"))
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": str(tmp_path)})
+
+    def found(runtime: dict[str, Any]) -> list[config_checks.Check]:
+        video = {"engine": "ditto", "ditto": {"runtime": {"device": "cuda"} | runtime}}
+        checks = config_checks.engine_checks(AppArgs.model_validate(GPU | {"video": video}))
+        return [check for check in checks if check.name == "compiler"]
+
+    (check,) = found({})
+    assert not check.ok and "C compiler" in check.detail and "Python.h" in check.detail and "gcc" in check.remedy
+    (tmp_path / "Python.h").touch()
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    (check,) = found({})
+    assert check.ok and check.detail == "/usr/bin/gcc"
+    assert not found({"fused_spade": False}) and not found({"runtime": "tensorrt"})
