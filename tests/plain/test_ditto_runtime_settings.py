@@ -122,7 +122,8 @@ def test_engines_dir(tmp_path: Path) -> None:
     [("channels_last", "channels_last"), ("fused_spade", "fused_spade"), ("cuda_graphs", "cuda_graphs")],
 )
 def test_knobs_of_torch(monkeypatch: pytest.MonkeyPatch, knob: str, argument: str) -> None:
-    """They reach the renderer; the first two only where there is a GPU."""
+    """They reach the renderer; the first two only where there is a GPU. Single precision is not rounded there."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     seen: dict[str, Any] = {}
 
     class Renderer:
@@ -140,6 +141,7 @@ def test_knobs_of_torch(monkeypatch: pytest.MonkeyPatch, knob: str, argument: st
         assert seen[argument] is turned and seen["max_batch_frames"] == 3 and seen["precision"] == "fp16"
     open_networks(networks(), RuntimeSettings())
     assert seen["channels_last"] is False and seen["fused_spade"] is False
+    assert not torch.backends.cudnn.allow_tf32
 
 
 def test_graphed_passes_through_on_a_cpu() -> None:

@@ -48,6 +48,7 @@ def open_networks(networks: Networks, settings: RuntimeSettings, cards: Cards | 
     """
     device = device_of(settings)
     torch.set_num_threads(settings.threads)
+    torch.backends.cudnn.allow_tf32 = False  # what is in single precision stays so, as in the other runtimes
     if settings.runtime == "torch":
         return _in_torch(networks, settings, device)
     runners = stored_runners(networks, settings, device, cards or NvmlCards())
