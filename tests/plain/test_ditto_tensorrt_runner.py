@@ -12,9 +12,10 @@ import torch
 from deployments.errors import EngineFailed, EngineUnusable
 from deployments.gpu.errors import NoGpu
 from deployments.video.ditto.runtimes import cuda_graph, tensorrt_runner
-from deployments.video.ditto.runtimes.cuda_graph import WARM_UPS, _Recording
+from deployments.video.ditto.runtimes.cuda_graph import WARM_UPS, Graphed, _Recording
 from deployments.video.ditto.runtimes.graphs import Graph, Port
 from deployments.video.ditto.runtimes.tensorrt_runner import TensorRt, TensorRtRunner
+from deployments.video.ditto.stopwatch import stopwatch
 
 pytestmark = pytest.mark.plain
 CPU = torch.device("cpu")
@@ -151,6 +152,40 @@ def test_contexts_of_an_engine_share_its_working_memory(stream: None, monkeypatc
         run(torch.ones(rows, 2), torch.zeros(rows))
     first, second = (context.memory for context in contexts)
     assert first is not None and first == second and first[0] and first[1] == 2
+
+
+def test_graphs_and_marks_are_of_the_card_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current card is another thread's affair, or nobody's."""
+    second, entered = torch.device("cuda", 1), []
+
+    class Event:
+        def __init__(self, enable_timing: bool) -> None: ...
+
+        def record(self, stream: object) -> None:
+            entered.append(stream)
+
+    class Recorded:
+        pool = None
+
+        def __init__(self, *_: object) -> None: ...
+
+        def replay(self, inputs: object) -> tuple[torch.Tensor, ...]:
+            return (torch.ones(1),)
+
+    @contextmanager
+    def device(which: torch.device) -> Iterator[None]:
+        entered.append(which)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "device", device)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"stream of {device}")
+    monkeypatch.setattr(cuda_graph, "_Recording", Recorded)
+    on_card: Any = SimpleNamespace(is_cuda=True, shape=(1,), dtype=torch.float32, device=second)
+    graphed = Graphed(lambda x: x)
+    assert graphed(on_card)[0].tolist() == [1] and graphed.shapes == 1
+    stopwatch(second)()
+    assert entered == [second, "stream of cuda:1"]
 
 
 def test_a_recording_warms_up_records_once_and_replays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,11 +34,11 @@ class HostMark:
 
 
 class CudaMark:
-    """A moment of the current CUDA stream, written down by the card."""
+    """A moment of a card's current stream, written down by the card."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         self._event: Any = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        self._event.record()
+        self._event.record(torch.cuda.current_stream(device))
 
     def since(self, earlier: Mark) -> float:
         assert isinstance(earlier, CudaMark)
@@ -52,5 +52,5 @@ class CudaMark:
 def stopwatch(device: torch.device, clock: Callable[[], float] = time.perf_counter) -> Callable[[], Mark]:
     """What makes marks of this device's work."""
     if device.type == "cuda":
-        return CudaMark
+        return lambda: CudaMark(device)
     return lambda: HostMark(clock())

@@ -16,16 +16,15 @@ WARM_UPS = 3
 class Graphed:
     """A network of which each combination of input shapes and types is recorded at its first use.
 
-    Results of a replay lie in the graph's own memory and are overwritten by the next one of the same shape: they are
-    copied out unless `copy` is false, for those who have used them up by then. One thread at a time.
+    Results of a replay lie in memory that all shapes share, and are overwritten by the next one: they are copied out.
+    One thread at a time.
     """
 
-    def __init__(self, network: Network, enabled: bool = True, most: int = 16, copy: bool = True) -> None:
+    def __init__(self, network: Network, enabled: bool = True, most: int = 16) -> None:
         """`most`: shapes recorded at most, each with its own buffers; further ones run without a graph."""
         self._network = network
         self._enabled = enabled
         self._most = most
-        self._copy = copy
         self._recorded: dict[tuple[object, ...], _Recording] = {}
         self._pool: Any = None
 
@@ -38,6 +37,11 @@ class Graphed:
         """What the network makes of these, always as a tuple."""
         if not self._enabled or not inputs or not all(tensor.is_cuda for tensor in inputs):
             return _as_tuple(self._network(*inputs))
+        # streams are those of the current card, which need not be the inputs'
+        with torch.cuda.device(inputs[0].device):
+            return self._replayed(inputs)
+
+    def _replayed(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         key = tuple((tuple(tensor.shape), tensor.dtype, tensor.device) for tensor in inputs)
         recording = self._recorded.get(key)
         if recording is None:
@@ -46,8 +50,7 @@ class Graphed:
             recording = _Recording(self._network, inputs, self._pool)
             self._pool = recording.pool
             self._recorded[key] = recording
-        outputs = recording.replay(inputs)
-        return tuple(tensor.clone() for tensor in outputs) if self._copy else outputs
+        return tuple(tensor.clone() for tensor in recording.replay(inputs))
 
 
 class _Recording:
