@@ -24,6 +24,9 @@ class GpuSettings(BaseModel):
         description="torch: its allocator refuses to go over the budget. CTranslate2 and TensorRT have no such "
         "switch: what they take is measured after warm-up.",
     )
+    beside_torch_gigabytes: float = Field(
+        0.0, ge=0, description="Of the promise, kept for what else the replica loads, as ONNX Runtime: not torch's."
+    )
     mps: Literal["auto", "require", "off"] = Field(
         "auto",
         description="NVIDIA's Multi-Process Service, which lets kernels of several replicas overlap. auto: used where "

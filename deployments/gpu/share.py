@@ -109,7 +109,8 @@ def take_share(
     try:
         mps.prepare(settings)
         if settings.capped_by == "torch":
-            _cap_torch(max(0, budget - _CONTEXT_BYTES) / card.total_bytes)
+            beside = _CONTEXT_BYTES + int(settings.beside_torch_gigabytes * 1e9)
+            _cap_torch(max(0, budget - beside) / card.total_bytes)
     except Exception:
         ledger.leave()
         raise

@@ -195,6 +195,8 @@ def test_torch_is_capped_at_its_part_of_the_card(tmp_path: Path, monkeypatch: py
     meter = FakeMeter()
     share = take(tmp_path, FakeCards(total_bytes=int(24e9)), meter, capped_by="torch")
     assert capped == [pytest.approx(5.5 / 24)]  # half a gigabyte is the context's
+    take(tmp_path, FakeCards(total_bytes=int(24e9)), meter, capped_by="torch", beside_torch_gigabytes=2)
+    assert capped[1] == pytest.approx(3.5 / 24)
     with pytest.raises(BudgetOutgrown):  # what torch holds is asked where NVML shows nothing
         share.settle()
     assert meter.used_bytes == int(6.5e9)
