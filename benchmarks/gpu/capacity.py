@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from queue import Empty
 from time import perf_counter
 from typing import Any
 
@@ -129,7 +130,10 @@ def measured_in_processes(args: AppArgs, seconds: float) -> Measure:
         found: list[float] = []
         try:
             for _ in processes:
-                answer = answers.get(timeout=PATIENCE_SECONDS + seconds * people * 10)
+                try:
+                    answer = answers.get(timeout=PATIENCE_SECONDS + seconds * people * 10)
+                except Empty as error:
+                    raise EngineFailed("A replica gave no answer: it was killed, or it hangs.") from error
                 if isinstance(answer, str):
                     raise EngineFailed(answer)
                 found += seconds_of_media(answer)
