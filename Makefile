@@ -52,9 +52,9 @@ serve: weights
 test: setup-test
 	@$(BIN)/avatar models pull || echo "[test] the weights could not be fetched: tests that need them will be SKIPPED"
 	@status=0; \
-	$(BIN)/python -m pytest tests/plain tests/contract --numprocesses 2 --dist loadfile || status=1; \
-	echo "[test] doors, processes and the browser, one after the other"; \
-	$(BIN)/python -m pytest tests/door tests/serve tests/browser || status=1; exit $$status
+	$(BIN)/python -m pytest tests/plain tests/contract tests/door --numprocesses 2 --dist loadfile || status=1; \
+	echo "[test] clusters and the browser, one after the other"; \
+	$(BIN)/python -m pytest tests/serve tests/browser || status=1; exit $$status
 
 lint: setup-test
 	@$(BIN)/ruff check .

@@ -3,7 +3,10 @@
 import argparse
 from pathlib import Path
 
-from serve_app.cli.models import pull_models
+from deployments.weights.manifest import load_manifest
+from deployments.weights.settings import WeightsSettings
+from serve_app.cli.consent import asking
+from serve_app.cli.models import fetch
 from serve_app.cli.progress import Spinner
 from serve_app.cli.server import reachable
 from serve_app.cli.speaking import Shown, show
@@ -31,8 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run_demo(arguments: argparse.Namespace) -> int:
     """Exit status 0 once the files are written. Raises AvatarError."""
     asked = question(arguments.question)
-    if status := pull_models(argparse.Namespace(names=[], cache_dir=None, offline=False)):
-        return status
+    fetch(load_manifest().defaults(), WeightsSettings(), asking(()))
     with reachable(None) as client:
         shown = ask(client, asked, arguments.avatar)
     film = shown.film.save(arguments.out / "answer.mp4")

@@ -2,11 +2,12 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from deployments.weights.consent import accepted, require_consent
+from deployments.weights.consent import Ask, accepted, require_consent
 from deployments.weights.manifest import Manifest, WeightFile, WeightSet, load_manifest
 from deployments.weights.pull import Puller
 from deployments.weights.resolver import folder_of, present, verify
@@ -67,9 +68,14 @@ def _consent(weight_set: WeightSet, settings: WeightsSettings) -> str:
 def pull_models(arguments: argparse.Namespace) -> int:
     """Fetch sets, with a progress bar. Raises NotFound for an unknown name, WeightsMissing where one cannot be had,
     its kind ConsentMissing where a licence was not accepted."""
-    settings, manifest = _settings(arguments), load_manifest()
+    manifest = load_manifest()
     ask = asking(known_keys(arguments.accept_licence, manifest))
-    sets = _chosen(arguments, manifest, manifest.defaults())
+    fetch(_chosen(arguments, manifest, manifest.defaults()), _settings(arguments), ask)
+    return 0
+
+
+def fetch(sets: Sequence[WeightSet], settings: WeightsSettings, ask: Ask) -> None:
+    """Fetches what is missing of these sets, and shows it. Raises as `pull_models` does."""
     puller = Puller(settings)
     for weight_set in sets:  # all questions come before the first download
         require_consent(weight_set, folder_of(weight_set.name, settings), ask)
@@ -78,7 +84,6 @@ def pull_models(arguments: argparse.Namespace) -> int:
             puller.pull(weight_set, bars.show, _announce, ask)
     names = ", ".join(weight_set.name for weight_set in sets)
     print(f"Weights are ready in {settings.cache_dir}: {names}", flush=True)
-    return 0
 
 
 def verify_models(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from deployments.store.store import RECORDS, Store
-from serve_app.cli import demo
+from deployments.weights.manifest import load_manifest
+from deployments.weights.pull import Puller
 from serve_app.cli.main import main
 from serve_app.conversation import ConversationSettings
 from serve_app.gateway.asgi import create_app
@@ -78,10 +79,12 @@ def test_the_demo_writes_a_film_and_a_still(
     url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AVATAR_URL", url)
-    monkeypatch.setattr(demo, "pull_models", lambda arguments: 0)
+    pulled: list[str] = []
+    monkeypatch.setattr(Puller, "pull", lambda puller, weight_set, *told: pulled.append(weight_set.name))
     assert main(["demo", "--question", "es-capital", "--out", "shown"]) == 0
     assert report_in(Path("shown/answer.mp4").read_bytes()) is not None
     assert Path("shown/answer.png").read_bytes()[:4] == b"\x89PNG"
+    assert pulled == [weight_set.name for weight_set in load_manifest().defaults()]
     shown = capsys.readouterr().out
     for part in ("Asks:", "Heard:", "Says:", "spent waiting for speech recognition", "shown/answer.mp4"):
         assert part in shown
