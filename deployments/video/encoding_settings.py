@@ -1,8 +1,18 @@
 """Settings of the encoder, which all video engines share."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("must be even: H.264 halves the colour planes")
+    return value
+
+
+EvenPixels = Annotated[int, AfterValidator(_even)]
+"""A side of a picture that can be encoded."""
 
 
 class EncodingSettings(BaseModel):

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.gpu.settings import GpuSettings
 from deployments.video.ditto.settings import DittoSettings
-from deployments.video.encoding_settings import EncodingSettings
+from deployments.video.encoding_settings import EncodingSettings, EvenPixels
 from deployments.video.ladder import LadderSettings
 from deployments.video.portrait.look import Look
 from deployments.video.portrait.motion import MotionSettings
@@ -19,8 +19,8 @@ class PortraitSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    frame_width: int = Field(384, ge=128, le=1280, description="Width of the video in pixels, even.")
-    frame_height: int = Field(578, ge=128, le=1280, description="Height of the video in pixels, even.")
+    frame_width: EvenPixels = Field(384, ge=128, le=1280, description="Width of the video in pixels, even.")
+    frame_height: EvenPixels = Field(578, ge=128, le=1280, description="Height of the video in pixels, even.")
     threads: int = Field(1, ge=1, le=16, description="Threads of the mouth network, the face finder and OpenCV.")
     renderers_kept: int = Field(
         8, ge=1, le=256, description="Avatars kept ready to draw, about 20 MB each; the least recently used one goes."
@@ -31,13 +31,6 @@ class PortraitSettings(BaseModel):
     encoding: EncodingSettings = Field(EncodingSettings(), description="How pictures are compressed.")
     motion: MotionSettings = Field(MotionSettings(), description="How lively the face is.")
     look: Look = Field(Look(), description="How the face is drawn.")
-
-    @field_validator("frame_width", "frame_height")
-    @classmethod
-    def _even(cls, value: int) -> int:
-        if value % 2:
-            raise ValueError("must be even: H.264 halves the colour planes")
-        return value
 
 
 class VideoSettings(BaseModel):

@@ -4,8 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deployments.errors import BadInput, NotFound
-from deployments.video.builtins import built_in_avatars
+from deployments.video.builtins import built_in_avatars, enrolment_of, other_size
 from deployments.video.ditto.drawing import Face
 from deployments.video.ditto.face.avatar import DittoAvatar
 from deployments.video.ditto.motion.character import Character
@@ -48,7 +47,7 @@ class Avatars:
         Raises NotFound, BadInput for an avatar of another canvas, EngineFailed for a damaged one.
         """
         if begins and avatar_id in self._kept and avatar_id not in built_in_avatars():
-            self._enrolment(avatar_id)
+            enrolment_of(avatar_id, self._load)
         ready = self._kept.pop(avatar_id, None)
         if ready is None:
             ready = self._prepare(self._avatar(avatar_id))
@@ -62,17 +61,7 @@ class Avatars:
             if avatar_id not in self._built_in:
                 self._built_in[avatar_id] = self._enrol(avatar_id)
             return self._built_in[avatar_id]
-        avatar = DittoAvatar.from_bytes(self._enrolment(avatar_id))
+        avatar = DittoAvatar.from_bytes(enrolment_of(avatar_id, self._load))
         if avatar.canvas != self._canvas:
-            raise BadInput(
-                f"The avatar was enrolled for frames of {avatar.canvas} pixels, and the video stage now makes "
-                f"{self._canvas}. Enrol the photo again."
-            )
+            raise other_size(avatar.canvas, self._canvas)
         return avatar
-
-    def _enrolment(self, avatar_id: str) -> bytes:
-        try:
-            return self._load(avatar_id)
-        except NotFound as error:
-            known = ", ".join(built_in_avatars())
-            raise NotFound(f"There is no avatar {avatar_id!r}. Use {known}, or enrol a photo first.") from error

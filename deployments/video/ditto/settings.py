@@ -2,12 +2,12 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deployments.video.ditto.face.settings import FaceSettings
 from deployments.video.ditto.motion.settings import MotionSettings
 from deployments.video.ditto.runtimes.settings import RuntimeSettings
-from deployments.video.encoding_settings import EncodingSettings
+from deployments.video.encoding_settings import EncodingSettings, EvenPixels
 
 PRESETS = {"small": (256, 384), "medium": (384, 578), "large": (512, 768)}
 """Canvases (width, height) in pixels that are tried: 384x578 is the usual 384x579 made even."""
@@ -36,8 +36,8 @@ class DittoSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    frame_width: int = Field(384, ge=128, le=1920, description="Width of the video in pixels, even.")
-    frame_height: int = Field(578, ge=128, le=1920, description="Height of the video in pixels, even.")
+    frame_width: EvenPixels = Field(384, ge=128, le=1920, description="Width of the video in pixels, even.")
+    frame_height: EvenPixels = Field(578, ge=128, le=1920, description="Height of the video in pixels, even.")
     motion: MotionSettings = Field(MotionSettings(), description="How the face moves.")
     face: FaceSettings = Field(FaceSettings(), description="How an enrolled face is found and framed.")
     runtime: RuntimeSettings = Field(RuntimeSettings(), description="What the networks run on.")
@@ -55,13 +55,6 @@ class DittoSettings(BaseModel):
         le=50,
         description="Diffusion steps of a window while the motion model is what cannot keep up; fewer than usual.",
     )
-
-    @field_validator("frame_width", "frame_height")
-    @classmethod
-    def _even(cls, value: int) -> int:
-        if value % 2:
-            raise ValueError("must be even: H.264 halves the colour planes")
-        return value
 
     @model_validator(mode="after")
     def _fewer(self) -> Self:

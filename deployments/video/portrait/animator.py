@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from deployments.contracts import SAMPLES_PER_FRAME, EncodedFrame, Float32, Image, Step, Stepped
-from deployments.errors import AvatarError, BadInput, EngineFailed, NotFound
+from deployments.errors import AvatarError, BadInput, EngineFailed
 from deployments.video.audio import checked
-from deployments.video.builtins import built_in_avatars, built_in_photo
+from deployments.video.builtins import built_in_avatars, built_in_photo, enrolment_of, other_size
 from deployments.video.encoders import open_encoder
 from deployments.video.encoding import GROUP_FRAMES
 from deployments.video.fingerprint import fingerprint
@@ -131,14 +131,7 @@ class PortraitAnimator:
     def _still_there(self, avatar_id: str) -> None:
         """Raises NotFound for an avatar that was deleted, although its renderer may still be here."""
         if avatar_id in self._renderers and avatar_id not in built_in_avatars():
-            self._enrolment(avatar_id)
-
-    def _enrolment(self, avatar_id: str) -> bytes:
-        try:
-            return self._load(avatar_id)
-        except NotFound as error:
-            known = ", ".join(built_in_avatars())
-            raise NotFound(f"There is no avatar {avatar_id!r}. Use {known}, or enrol a photo first.") from error
+            enrolment_of(avatar_id, self._load)
 
     def _renderer(self, avatar_id: str) -> Renderer:
         renderer = self._renderers.pop(avatar_id, None)
@@ -146,12 +139,9 @@ class PortraitAnimator:
             if avatar_id in built_in_avatars():
                 portrait = prepare(built_in_photo(avatar_id), self.frame_size, self._settings.threads)
             else:
-                portrait = Portrait.from_bytes(self._enrolment(avatar_id))
+                portrait = Portrait.from_bytes(enrolment_of(avatar_id, self._load))
             if portrait.frame_size != self.frame_size:
-                raise BadInput(
-                    f"The avatar was enrolled for frames of {portrait.frame_size} pixels, and the video stage now "
-                    f"makes {self.frame_size}. Enrol the photo again."
-                )
+                raise other_size(portrait.frame_size, self.frame_size)
             renderer = Renderer(portrait, self._settings.look)
         self._renderers[avatar_id] = renderer
         while len(self._renderers) > self._settings.renderers_kept:
