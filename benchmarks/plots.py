@@ -34,7 +34,7 @@ _SKIPPED = frozenset({"media_seconds"})
 def plot(record: Record, target: Path) -> Path:
     """A panel for each measure: along the number in its groups where they have one, else side by side. Raises
     Unsupported where matplotlib is not installed."""
-    pyplot = _pyplot()
+    pyplot = load_pyplot()
     panels = panels_of(record.measures)
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
@@ -55,7 +55,8 @@ def plot(record: Record, target: Path) -> Path:
     return target
 
 
-def _pyplot() -> Any:
+def load_pyplot() -> Any:
+    """matplotlib without a screen. Raises Unsupported where it is not installed."""
     try:
         import matplotlib
     except ImportError as error:

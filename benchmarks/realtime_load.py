@@ -79,7 +79,9 @@ async def drive(urls: Sequence[str], plan: Plan, words: Vocabulary) -> Outcome:
         for number in range(plan.people)
     ]
     killer = asyncio.create_task(
-        kill_now_and_then(plan.process_id, plan.kill, plan.kill_seconds, chance("kill"), killed)
+        kill_now_and_then(
+            plan.process_id, plan.kill, plan.kill_seconds, chance("kill"), lambda name: killed.update([name])
+        )
         if plan.kill
         else asyncio.sleep(0)
     )

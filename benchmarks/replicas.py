@@ -5,8 +5,7 @@ import os
 import random
 import re
 import signal
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,10 +26,10 @@ def replicas(process_id: int) -> dict[str, list[int]]:
 
 
 async def kill_now_and_then(
-    process_id: int, names: Sequence[str], seconds: float, chance: random.Random, killed: Counter[str]
+    process_id: int, names: Sequence[str], seconds: float, chance: random.Random, killed: Callable[[str], None]
 ) -> None:
-    """Every so many seconds one replica dies without a word: the deployments in order, the replica by chance. Counts
-    them in `killed`; never returns."""
+    """Every so many seconds one replica dies without a word: the deployments in order, the replica by chance. `killed`
+    hears whose it was; never returns."""
     number = 0
     while True:
         await asyncio.sleep(seconds * chance.uniform(0.5, 1.5))
@@ -39,4 +38,4 @@ async def kill_now_and_then(
         if victims := replicas(process_id).get(name):
             with suppress(ProcessLookupError):
                 os.kill(chance.choice(victims), signal.SIGKILL)
-                killed[name] += 1
+                killed(name)

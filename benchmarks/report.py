@@ -1,15 +1,18 @@
 """A folder of results as one page of Markdown, with plots."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.comparison import busy_note
 from benchmarks.plots import plot
 from benchmarks.record import Record, read_record
+from benchmarks.soak.plot import plot_soak
 from benchmarks.tables import HEADINGS, as_markdown, record_rows
 from deployments.errors import BadInput, NotFound
 
 NAME = "report.md"
+OWN_PLOTS: Mapping[str, Callable[[Record, Path], Path]] = {"soak": plot_soak}
+"""Benchmarks that are shown otherwise than measure by measure."""
 
 
 def records_in(folder: Path) -> tuple[list[tuple[Path, Record]], list[str]]:
@@ -36,7 +39,7 @@ def write_report(folder: Path, target: Path, plots: bool = True) -> list[Path]:
     first. Raises NotFound, and Unsupported where matplotlib is not installed."""
     records, others = records_in(folder)
     target.mkdir(parents=True, exist_ok=True)
-    pictures = {path: plot(record, target / f"{path.stem}.png") for path, record in records} if plots else {}
+    pictures = {path: _drawn(record, target / f"{path.stem}.png") for path, record in records} if plots else {}
     lines = ["# Benchmark results", ""]
     for path, record in records:
         lines += section(path, record, pictures.get(path))
@@ -45,6 +48,10 @@ def write_report(folder: Path, target: Path, plots: bool = True) -> list[Path]:
     page = target / NAME
     page.write_text("\n".join(lines))
     return [page, *pictures.values()]
+
+
+def _drawn(record: Record, target: Path) -> Path:
+    return OWN_PLOTS.get(record.benchmark, plot)(record, target)
 
 
 def section(path: Path, record: Record, picture: Path | None) -> list[str]:

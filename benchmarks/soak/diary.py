@@ -14,9 +14,9 @@ WRONG_KEPT = 200
 class AnswerRow:
     """One answer as its listener had it. `at_minutes`: when it was over, since the start. `who`: the client. `status`,
     `reason`: as the server gave them. `first_seconds`: from the question's end to the first media, None where none
-    came. `media_seconds`: how long the media are. `end_offset_ms`: end of the sound less end of the picture, `drift_ms`:
-    that less the same of their begins; both None where there were no media to read. `gaps`: breaks in either stream.
-    `late_seconds`: by how much the answer stood still for its listener, all its stalls together."""
+    came. `media_seconds`: how long the media are. `end_offset_ms`: end of the sound less end of the picture,
+    `drift_ms`: that less the same of their begins; both None where there were no media to read. `gaps`: breaks in
+    either stream. `late_seconds`: by how much the answer stood still for its listener, all its stalls together."""
 
     at_minutes: float
     who: str

@@ -38,7 +38,7 @@ def add_server_options(parser: argparse.ArgumentParser, remote: bool) -> None:
 
 
 def add_option(parser: argparse.ArgumentParser, option: Option) -> None:
-    flag, default = f"--{option.name}", option.default
+    flag, default = f"--{option.name.replace('_', '-')}", option.default
     if isinstance(default, tuple):
         words = " ".join(str(number) for number in default)
         parser.add_argument(flag, type=int, nargs="+", default=list(default), help=f"{option.help} ({words})")
@@ -55,7 +55,8 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 
 def run_scenario(arguments: argparse.Namespace) -> int:
-    """Measure, write the result, print its medians. Raises AvatarError."""
+    """Measure, write the result, print its medians and what must not be. Exit status 1 where there is such. Raises
+    AvatarError."""
     from benchmarks.scenarios.running import Wanted, perform
 
     entry: Scenario = scenario(arguments.scenario)
@@ -65,7 +66,9 @@ def run_scenario(arguments: argparse.Namespace) -> int:
     with Spinner(f"measuring {entry.name}") as spinner:
         path, record = perform(entry, wanted, spinner.say)
     print("\n".join(record_lines(path, record)))
-    return 0
+    for what in record.figures.get("wrong", ()):
+        print(f"WRONG  {what}")
+    return int(bool(record.figures.get("wrong")))
 
 
 def record_lines(path: Path, record: Record, names: Collection[str] = ()) -> list[str]:

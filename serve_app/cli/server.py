@@ -51,9 +51,7 @@ class Server:
         require_key(self.host, self._config)
         self.certificate = certificate or configured_certificate(options)
         self._folder = tempfile.TemporaryDirectory(prefix="avatar-")
-        chosen = os.environ.get("RAY_TMPDIR")
-        self._own_folder = Path(tempfile.gettempdir()) / f"avatar-ray-{os.getuid()}" / str(self.port)
-        self._ray_folder = Path(chosen) if chosen else self._own_folder
+        self._own_folder, self._ray_folder = own_folder(self.port), ray_folder(self.port)
         self.log = self._ray_folder / f"serve-{self.port}.log"
         self._environment = environment(self._ray_folder)
         if certificate is not None and certificate.authority is not None:
@@ -91,10 +89,7 @@ class Server:
     @property
     def metrics_addresses(self) -> list[str]:
         """Where Prometheus finds Ray's metrics and ours, once Ray has written it down."""
-        file = self._ray_folder / "ray" / "prom_metrics_service_discovery.json"
-        if not file.exists() or file.stat().st_mtime < self._started_at:
-            return []  # none, or an earlier application's
-        return [f"http://{target}/metrics" for group in json.loads(file.read_text()) for target in group["targets"]]
+        return exporters(self._ray_folder, self._started_at)
 
     def start(self) -> None:
         """Raises BadInput where the port is taken."""
@@ -182,6 +177,26 @@ class Server:
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join([f"The end of its log {self.log}:", *lines[-_LAST_LINES:]])
+
+
+def own_folder(port: int) -> Path:
+    """Where Ray keeps sockets and logs of the application at this port, unless RAY_TMPDIR names another folder."""
+    return Path(tempfile.gettempdir()) / f"avatar-ray-{os.getuid()}" / str(port)
+
+
+def ray_folder(port: int) -> Path:
+    """Where Ray keeps sockets and logs of the application at this port."""
+    chosen = os.environ.get("RAY_TMPDIR")
+    return Path(chosen) if chosen else own_folder(port)
+
+
+def exporters(folder: Path, since: float = 0.0) -> list[str]:
+    """Addresses of Ray's metrics, as Ray has written them down in its folder; none where that was before `since`,
+    seconds since 1970: then they are an earlier application's."""
+    file = folder / "ray" / "prom_metrics_service_discovery.json"
+    if not file.exists() or file.stat().st_mtime < since:
+        return []
+    return [f"http://{target}/metrics" for group in json.loads(file.read_text()) for target in group["targets"]]
 
 
 def environment(ray_folder: Path) -> dict[str, str]:
