@@ -83,6 +83,15 @@ def parse_json(data: bytes | str, what: str) -> object:
         raise BadInput(f"{what} is not valid JSON: {str(error)[:200] or 'nested too deeply'}.") from error
 
 
+class _FormParser(MultiPartParser):
+    """Starlette's, which takes a form that is cut off for one that ends there. `ended`: the closing boundary came."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
+
+
 async def read_upload(
     request: Request,
     file_field: str,
@@ -98,9 +107,7 @@ async def read_upload(
     """
 
     stream = limited_stream(request, limit + FORM_OVERHEAD_BYTES, seconds)
-    parser = MultiPartParser(
-        request.headers, stream, max_files=1, max_fields=MOST_FORM_FIELDS, max_part_size=text_limit
-    )
+    parser = _FormParser(request.headers, stream, max_files=1, max_fields=MOST_FORM_FIELDS, max_part_size=text_limit)
     parser.spool_max_size = limit + FORM_OVERHEAD_BYTES
     try:
         form = await parser.parse()
@@ -109,6 +116,8 @@ async def read_upload(
     data: bytes | None = None
     fields: dict[str, object] = {}
     try:
+        if not parser.ended:
+            raise BadInput("The form is cut off: its closing boundary is missing. Send it again.")
         for name, value in form.multi_items():
             if (name in fields and name not in lists) or (name == file_field and data is not None):
                 raise InvalidField(f"The field {name[:80]!r} was sent twice.", name[:80])

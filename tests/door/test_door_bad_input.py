@@ -185,6 +185,20 @@ def test_malformed_forms(client: TestClient, content: bytes, kind: str) -> None:
     assert_error(answer, 400, "bad_input")
 
 
+@pytest.mark.parametrize("end", ["", "\r\n"])
+def test_a_form_that_is_cut_off_is_not_taken_for_a_shorter_one(
+    client: TestClient, stages: DoorStages, end: str
+) -> None:
+    head = '--x\r\nContent-Disposition: form-data; name="'
+    photograph = f'{head}image"; filename="me.png"\r\n\r\n'.encode() + photo()
+    whole = photograph + f'\r\n{head}consent"\r\n\r\ntrue\r\n{head}name"\r\n\r\nAna\r\n--x--{end}'.encode()
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    for left in range(len(photograph) + 2, len(whole) - len(end), 7):
+        assert_error(client.post("/v1/avatars", content=whole[:left], headers=form), 400, "bad_input", "cut off")
+    assert not stages.calls, "no stage worked"
+    assert client.post("/v1/avatars", content=whole, headers=form).json()["name"] == "Ana"
+
+
 def test_forms_with_the_wrong_parts(client: TestClient) -> None:
     sound = ("a.wav", wav(), "audio/wav")
     assert_error(client.post("/transcribe", files={"sound": sound}), 422, "invalid_field", "'audio'")
