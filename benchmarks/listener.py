@@ -21,10 +21,12 @@ from serve_app.client import (
 
 @dataclass(slots=True)
 class Answer:
-    """One answer. Media after `done` would be a broken promise, so they are kept apart."""
+    """One answer. Media after `done` would be a broken promise, so they are kept apart. `start_seconds`: where its
+    media begin on the session's timeline, as was announced."""
 
     response_id: str
     begun_at: float
+    start_seconds: float = 0.0
     media: list[MediaPiece] = field(default_factory=list)
     late_media: list[MediaPiece] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
@@ -85,7 +87,7 @@ class Listener:
     def _take(self, event: RealtimeEvent) -> None:
         match event:
             case AnswerBegun():
-                self.answers.append(Answer(event.response_id, event.received_at))
+                self.answers.append(Answer(event.response_id, event.received_at, event.start_seconds))
             case MediaPiece():
                 answer = self._answer(event.response_id)
                 (answer.late_media if answer.done else answer.media).append(event)

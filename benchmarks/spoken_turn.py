@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from benchmarks.microphone import Microphone, Overheard
 from benchmarks.sound import recording, voiced_seconds
 from deployments.contracts import Float32
 from serve_app.client import AsyncAvatarClient, MediaPiece, RealtimeConversation, Stall
-from serve_app.client.realtime_asking import Talking
+from serve_app.client.realtime_asking import Talking, Ticket
 from serve_app.samples.catalogue import Question, questions
 
 RATE_HZ = 16_000
@@ -36,10 +36,15 @@ async def person(
     language: str | None,
     overheard: Overheard | None = None,
     on_media: Callable[[MediaPiece], None] | None = None,
+    ticket: Ticket | None = None,
+    greet: Callable[[RealtimeConversation], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Person]:
-    """A conversation with video for the length of the block; `language` None lets the server find out."""
-    talking = Talking(video=True, rate_hz=RATE_HZ, language=language)
-    async with AsyncAvatarClient(url) as client, client.realtime(**talking) as talk:
+    """A conversation with video for the length of the block; `language` None lets the server find out. With a
+    `ticket` an earlier one goes on as it was. `greet` comes first, before anybody listens or speaks."""
+    talking = Talking() if ticket else Talking(video=True, rate_hz=RATE_HZ, language=language)
+    async with AsyncAvatarClient(url) as client, client.realtime(ticket=ticket, **talking) as talk:
+        if greet is not None:
+            await greet(talk)
         found = Person(talk, Listener(talk, on_media), Microphone(talk, overheard=overheard))
         tasks = [asyncio.create_task(found.listener.run()), asyncio.create_task(found.microphone.run())]
         try:
@@ -62,8 +67,8 @@ async def ask(person: Person, question: Question, limit_seconds: float = 90.0) -
     stalls_before = len(talk.player.stalls)
     samples = recording(question, RATE_HZ)
     spoken_at = person.microphone.say(samples)
-    end_at = spoken_at + _voiced_end(samples)
-    await listener.wait(lambda: _answered(listener, end_at), limit_seconds, f"the answer to {question.name}")
+    end_at = spoken_at + voiced_end(samples)
+    await listener.wait(lambda: answered(listener, end_at), limit_seconds, f"the answer to {question.name}")
     await talk.played_out()
     await asyncio.sleep(PAUSE_SECONDS)
     return row_of(person, question, end_at, talk.player.stalls[stalls_before:])
@@ -121,7 +126,7 @@ async def interrupt(person: Person, question: Question, after_seconds: float = 1
     await listener.wait(lambda: len(listener.started) > count, 20, "speech_started")
     started_at = listener.started[count].received_at
     await listener.wait(lambda: old.done is not None, 20, "the end of the old answer")
-    end_at = spoken_at + _voiced_end(samples)
+    end_at = spoken_at + voiced_end(samples)
     await listener.wait(lambda: _speaks(listener.answers[-1], old, end_at), 60, "the new answer")
     assert old.done is not None
     last_media_at = max(piece.received_at for piece in [*old.media, *old.late_media])
@@ -142,7 +147,7 @@ def _speaks(answer: Answer, old: Answer, end_at: float) -> bool:
     return answer is not old and bool(answer.media) and answer.media[-1].received_at > end_at
 
 
-def _answered(listener: Listener, end_at: float) -> bool:
+def answered(listener: Listener, end_at: float) -> bool:
     """Whether an answer that went on after the question's end is complete. What began in a pause of the question and
     was withdrawn does not count, nor does a cancelled one while another may come."""
     if not listener.answers or listener.answers[-1].done is None:
@@ -157,7 +162,7 @@ def _voiced_start(samples: Float32) -> float:
     return span[0]
 
 
-def _voiced_end(samples: Float32) -> float:
+def voiced_end(samples: Float32) -> float:
     span = voiced_seconds(samples, RATE_HZ)
     assert span is not None, "the sample questions are not silent"
     return span[1]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+from benchmarks.looking_back import kept_texts
 from benchmarks.own_words import Vocabulary
 from deployments.errors import AtCapacity, AvatarError, EngineFailed, NotFound, TimedOut
 from serve_app.client import (
@@ -132,16 +133,7 @@ class Visitor:
         if not talk.resumed:
             self._tally.forgotten.append(f"{self._word}: a new session instead of the old one")
         self._tally.resumed += 1
-        marker = await talk.send("input_audio_buffer.clear")
-        kept = []
-        while True:
-            event = await anext(talk)
-            self._check(event)
-            if isinstance(event, ItemDone) and event.role == "user":
-                kept.append(event.text)
-            kind = getattr(event, "kind", "")
-            if kind == "input_audio_buffer.cleared" or (isinstance(event, Refusal) and event.caused_by == marker):
-                break
+        kept = await kept_texts(talk, self._check)
         for text in self._answered[:-1]:
             if text not in kept:
                 self._tally.forgotten.append(f"{self._word}: {text!r} is not among {kept}")
