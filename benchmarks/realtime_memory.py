@@ -30,6 +30,7 @@ from benchmarks.spoken_turn import RATE_HZ, Person, ask, interrupt, of_language,
 from serve_app.samples.catalogue import Question
 
 WARM_UP_SHARE = 0.15
+"""Of the samples: caches fill and allocators find their size meanwhile."""
 FLAT_SHARE = 0.05
 """A total that grows by less than this from the first third to the last counts as flat."""
 INTERRUPT_EACH = 4
@@ -48,12 +49,13 @@ def by_kind(sizes: Sizes) -> dict[str, int]:
 
 
 def kind_of(command: str) -> str:
-    """ray::ServeReplica:avatar:TTS → TTS; for others the program's or script's name."""
+    """ray::ServeReplica:avatar:TTS → TTS, ray::ProxyActor.some_method → ProxyActor; for others the program's or
+    script's name."""
     replica = re.search(r"ServeReplica:[^:]*:(\w+)", command)
     if replica:
         return replica.group(1)
     if command.startswith("ray::"):
-        return command.removeprefix("ray::").split()[0].split(":")[0]
+        return command.removeprefix("ray::").split()[0].split(":")[0].split(".")[0]
     parts = [part for part in command.split() if not part.startswith("-")] or ["unknown"]
     script = parts[1] if "python" in parts[0] and len(parts) > 1 else parts[0]
     return os.path.basename(script)
@@ -122,11 +124,18 @@ async def converse(url: str, process_id: int, minutes: float, every_seconds: flo
     return {"minutes": minutes, **counts, "trends": figures, "flat": figures["total"]["flat"], "samples": samples}
 
 
+def thirds(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Of (minutes, value): the medians of the first and the last third after the warm-up. Raises ValueError without
+    points."""
+    warm = points[round(len(points) * WARM_UP_SHARE) :]
+    third = max(1, len(warm) // 3)
+    return median(value for _, value in warm[:third]), median(value for _, value in warm[-third:])
+
+
 def trend(points: Sequence[tuple[float, int]]) -> dict[str, Any]:
     """How a size goes with time: slope in bytes a minute (least squares), first and last third after the warm-up."""
     warm = points[round(len(points) * WARM_UP_SHARE) :]
-    third = max(1, len(warm) // 3)
-    first, last = median(size for _, size in warm[:third]), median(size for _, size in warm[-third:])
+    first, last = thirds(points)
     times = np.array([minutes for minutes, _ in warm])
     sizes = np.array([size for _, size in warm], np.float64)
     slope = float(np.polyfit(times, sizes, 1)[0]) if len(warm) > 2 else 0.0

@@ -86,6 +86,23 @@ SCENARIOS: tuple[Scenario, ...] = (
         3,
         remote=False,
     ),
+    Scenario(
+        "soak",
+        "conversations while replicas die, clients dawdle and vanish, and uploads are bad: what leaks, what drifts",
+        "benchmarks.soak.scenario",
+        (
+            Option("minutes", 60.0, "of conversation"),
+            Option("regulars", 1, "who talk in one session all the time"),
+            Option("visitors", 1, "who come, interrupt, hang up and come back"),
+            Option("slow", 1, "who do not read what they asked for, send half of something, or vanish"),
+            Option("vandals", 1, "who upload what is none or too much"),
+            Option("kill", "TTS Video LLM ASR Gateway Coordinator", "deployments whose replicas die in turn"),
+            Option("kill_seconds", 90.0, "between two deaths, more or less"),
+            Option("seed", 1, "of everything that is left to chance"),
+        ),
+        60,
+        remote=False,
+    ),
 )
 
 

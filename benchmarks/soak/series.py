@@ -2,13 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from statistics import median
 from typing import Any
 
 from benchmarks.soak.watch import CLIENT, Process, Sample
 
-WARM_UP_SHARE = 0.15
-"""Of the samples: caches fill and allocators find their size meanwhile."""
 SETTLE_MINUTES = 1.0
 """A process's first growth is its start."""
 FIGURES: dict[str, Callable[[Process], int]] = {
@@ -16,8 +13,6 @@ FIGURES: dict[str, Callable[[Process], int]] = {
     "descriptors": lambda process: process.descriptors,
     "threads": lambda process: process.threads,
 }
-Points = Sequence[tuple[float, float]]
-"""(minutes, value)"""
 
 
 def series_of(samples: Sequence[Sample]) -> dict[str, Any]:
@@ -53,13 +48,6 @@ def each_of_kind(samples: Sequence[Sample], of: Callable[[Process], int]) -> dic
         for kind, count in counts.items():
             lines.setdefault(kind, []).append((sample.minutes, sums[kind] / count))
     return lines
-
-
-def thirds(points: Points) -> tuple[float, float]:
-    """Medians of the first and the last third after the warm-up. Raises ValueError without points."""
-    warm = points[round(len(points) * WARM_UP_SHARE) :]
-    third = max(1, len(warm) // 3)
-    return median(value for _, value in warm[:third]), median(value for _, value in warm[-third:])
 
 
 def growth_in_lives(samples: Sequence[Sample], kind: str, of: Callable[[Process], int]) -> float | None:

@@ -4,15 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.realtime_memory import thirds
 from benchmarks.record import BYTES, COUNT, SECONDS, SHARE, Measure
 from benchmarks.soak.diary import AnswerRow, Diary
-from benchmarks.soak.series import FIGURES, each_of_kind, growth_in_lives, series_of, thirds
-from benchmarks.soak.watch import Sample
+from benchmarks.soak.series import FIGURES, each_of_kind, growth_in_lives, series_of
+from benchmarks.soak.watch import CLIENT, Sample
 
 MILLISECONDS = "ms"
 LEAST_MINUTES = 10.0
 """In less, memory and descriptors are not judged: they still grow because everything is new."""
 LEAST_ANSWERS = 6
+OURS = frozenset({"Gateway", "Coordinator", "ASR", "LLM", "TTS", "Video", "ProxyActor", CLIENT})
+"""Kinds of processes that are judged one by one: those that our code runs in, and the proxy, which holds our sockets.
+Ray's own daemons keep something of each worker that ever was, as log_monitor.py does its log files: they are measured,
+and judged in all together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def memory_wrong(samples: Sequence[Sample], limits: Limits) -> list[str]:
     for kind, points in each_of_kind(samples, FIGURES["resident_bytes"]).items():
         first, last = thirds(points)
         totals = [totals[0] + first, totals[1] + last]
-        if last > first * (1 + limits.kind_share) + limits.kind_bytes:
+        if kind in OURS and last > first * (1 + limits.kind_share) + limits.kind_bytes:
             found.append(f"{kind} has grown from {first / 2**20:.0f} to {last / 2**20:.0f} MiB")
     if totals[1] > totals[0] * (1 + limits.total_share):
         found.append(f"all together have grown from {totals[0] / 2**20:.0f} to {totals[1] / 2**20:.0f} MiB")
@@ -88,6 +93,8 @@ def counts_wrong(samples: Sequence[Sample], limits: Limits) -> list[str]:
     found = []
     for name in ("descriptors", "threads"):
         for kind, points in each_of_kind(samples, FIGURES[name]).items():
+            if kind not in OURS:
+                continue
             first, last = thirds(points)
             if last > first + limits.process_count:
                 found.append(f"{kind} has gone from {first:.0f} to {last:.0f} {name}")
@@ -101,7 +108,7 @@ def rest_wrong(before: Sample, after: Sample, limits: Limits) -> list[str]:
     """What is still there when everybody has gone, and was not before anybody came."""
     found = []
     was, now = most_of_kind(before), most_of_kind(after)
-    for kind in sorted(was.keys() & now.keys()):
+    for kind in sorted(was.keys() & now.keys() & OURS):
         if now[kind] > was[kind] + limits.rest_descriptors:
             found.append(f"at rest {kind} has {now[kind]} descriptors, and had {was[kind]}")
     if before.gateway_tasks and after.gateway_tasks:

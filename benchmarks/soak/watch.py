@@ -3,8 +3,7 @@
 import asyncio
 import os
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,11 +133,3 @@ class Watch:
                 except httpx.HTTPError:
                     continue  # the next sample will have it
         return "\n".join(found)
-
-
-def by_kind(processes: Iterable[Process], of: Callable[[Process], int]) -> dict[str, int]:
-    """A figure of each kind of process, all of a kind together."""
-    kinds: Counter[str] = Counter()
-    for one in processes:
-        kinds[one.kind] += of(one)
-    return dict(kinds)

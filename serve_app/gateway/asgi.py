@@ -40,6 +40,7 @@ from serve_app.gateway.page import page_routes
 from serve_app.gateway.realtime_door import realtime_routes
 from serve_app.gateway.settings import GatewaySettings
 from serve_app.gateway.sockets import Sockets
+from serve_app.gateway.tasks import counted
 from serve_app.gateway.transcribe import TranscribeDoor
 from serve_app.gateway.videos import video_routes
 from serve_app.gateway.voices import VoicesDoor
@@ -160,6 +161,7 @@ def _lifespan(context: DoorContext) -> Callable[[Starlette], contextlib.Abstract
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as background:
             await background.enter_async_context(context.places.beating())
+            await background.enter_async_context(counted(context.meter))
             await background.enter_async_context(_sweeping(context.catalogue, context.settings.sweep_seconds))
             if context.settings.prepare_idle:
                 await background.enter_async_context(prepared(IdleClips(context), context.conversation.avatar))

@@ -14,6 +14,10 @@ class Meter(JobMeter, Protocol):
         """So many places are taken now."""
         ...
 
+    def tasks(self, counts: Mapping[str, int]) -> None:
+        """So many asyncio tasks there are now, by the name of their coroutine. A name that is missing has none."""
+        ...
+
     def first_media(self, seconds: float) -> None:
         """A turn has made its first fragment with speech and picture."""
         ...
@@ -33,6 +37,8 @@ class Uncounted:
     """Counts nothing. Implements `Meter`."""
 
     def at_work(self, places: int) -> None: ...
+
+    def tasks(self, counts: Mapping[str, int]) -> None: ...
 
     def first_media(self, seconds: float) -> None: ...
 

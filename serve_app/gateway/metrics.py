@@ -15,6 +15,10 @@ class ServeMeter:
 
     def __init__(self) -> None:
         self._places = metrics.Gauge("avatar_gateway_places_taken", "Requests at work in this gateway.")
+        self._tasks = metrics.Gauge(
+            "avatar_gateway_tasks_count", "Asyncio tasks in this gateway, by the coroutine that they run.", ("task",)
+        )
+        self._tasks_told: set[str] = set()
         self._first_media = metrics.Histogram(
             "avatar_turn_first_media_seconds", "From a turn's start to its first fragment with speech.", _SECONDS
         )
@@ -31,6 +35,12 @@ class ServeMeter:
 
     def at_work(self, places: int) -> None:
         self._places.set(places)
+
+    def tasks(self, counts: Mapping[str, int]) -> None:
+        # a gauge keeps what it was last told: those that are gone are told to be none
+        for name in self._tasks_told | counts.keys():
+            self._tasks.set(counts.get(name, 0), tags={"task": name})
+        self._tasks_told |= counts.keys()
 
     def first_media(self, seconds: float) -> None:
         self._first_media.observe(seconds)

@@ -13,6 +13,7 @@ from serve_app.conversation import ConversationSettings
 from serve_app.events import Ended
 from serve_app.gateway.asgi import create_app
 from serve_app.gateway.settings import GatewaySettings
+from serve_app.gateway.tasks import counted, tasks_now
 from tests.door.door_stages import DoorStages
 
 
@@ -25,9 +26,13 @@ class Notes:
     ended: list[Ended] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    tasks_counted: list[Mapping[str, int]] = field(default_factory=list)
 
     def at_work(self, places: int) -> None:
         self.places.append(places)
+
+    def tasks(self, counts: Mapping[str, int]) -> None:
+        self.tasks_counted.append(dict(counts))
 
     def first_media(self, seconds: float) -> None:
         self.firsts.append(seconds)
@@ -93,3 +98,21 @@ async def test_strangers_are_counted(stages: DoorStages, store: Store, notes: No
         await client.get("/v1/avatars")
         await client.post("/chat", headers={"Origin": "https://evil.example"})
     assert notes.refusals == ["unauthorised", "forbidden"]
+
+
+async def test_tasks_are_counted_by_what_they_run(
+    stages: DoorStages, store: Store, settings: GatewaySettings, notes: Notes
+) -> None:
+    app = create_app(stages, store, settings, ConversationSettings(), meter=notes)
+    async with app.router.lifespan_context(app), asyncio.timeout(5):
+        while not notes.tasks_counted or notes.tasks_counted[-1].get("Places._beat") != 1:
+            await asyncio.sleep(0.01)
+    assert notes.tasks_counted[-1]["other"] >= 1, "this test's own"
+
+
+async def test_tasks_are_counted_again_and_again(notes: Notes) -> None:
+    async with counted(notes, seconds=0.01), asyncio.timeout(5):
+        while len(notes.tasks_counted) < 3:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
+    assert "counted.<locals>.count" not in tasks_now(), "it ends with the block"

@@ -32,7 +32,7 @@ def test_memory_by_kind_of_process_and_its_trend() -> None:
     sizes = {
         "11 ray::ServeReplica:avatar:TTS": 5,
         "12 ray::ServeReplica:avatar:TTS": 6,
-        "13 ray::ProxyActor": 2,
+        "13 ray::ProxyActor.listen_for_change": 2,
         "14 /venv/bin/python -m serve_app.cli.main serve": 3,
         "15 /venv/ray/core/src/ray/gcs/gcs_server --log_dir=/tmp": 1,
     }

@@ -1,7 +1,5 @@
 """The application of fake_app, whose parts tell what they are busy with, and which hears tones as words."""
 
-import asyncio
-from collections import Counter
 from typing import Any
 
 from ray import serve
@@ -9,6 +7,7 @@ from ray import serve
 import deployments.asr.deployment as asr_module
 from serve_app.args import AppArgs
 from serve_app.gateway.deployment import Gateway
+from serve_app.gateway.tasks import OTHERS, tasks_now
 from tests.fakes.tone_words import ToneTranscriber
 from tests.serve.fake_app import FakeLlm, FakeTts, FakeVideo, MortalCoordinator
 
@@ -18,9 +17,7 @@ class WatchedGateway(Gateway.func_or_class):  # type: ignore[misc,name-defined]
 
     async def census(self) -> dict[str, int]:
         """The application's own tasks in this replica, by the coroutine's name."""
-        coroutines = [task.get_coro() for task in asyncio.all_tasks()]
-        ours = [one for one in coroutines if "serve_app" in getattr(getattr(one, "cr_code", None), "co_filename", "")]
-        return dict(Counter(one.__qualname__ for one in ours if one is not None))
+        return {name: count for name, count in tasks_now().items() if name != OTHERS}
 
 
 class HearingAsr(asr_module.Asr):

@@ -128,6 +128,7 @@ def test_a_stream_that_fails_half_way_is_cut(served: Served) -> None:
 def test_the_gateways_metrics_are_exported(served: Served) -> None:
     addresses = [line.split()[1] for line in served.printed if line.startswith("Metrics")]
     wanted = {"ray_avatar_turn_seconds_count", "ray_avatar_gateway_places_taken", "ray_avatar_turn_failures_total"}
+    wanted.add("ray_avatar_gateway_tasks_count")
     deadline = time.monotonic() + 40
     while wanted and time.monotonic() < deadline:
         exported = "".join(httpx.get(address, timeout=10).text for address in addresses)
