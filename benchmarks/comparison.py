@@ -3,7 +3,7 @@
 The rule: of the measures that both have, a difference of medians counts if it exceeds both `least` of the first median
 and what chance makes of it. Chance is given `FALSE_ALARMS` for a whole comparison, shared evenly among its measures
 (Bonferroni), and its reach is that of `benchmarks.spread.difference_of`. A measure that is exact has no noise: any
-difference counts. Where nothing was measured twice nobody can know, and no difference counts.
+difference counts. Where nothing was measured twice and no stray is known nobody can know, and no difference counts.
 """
 
 import math
@@ -87,7 +87,7 @@ def _compared(first: Measure, second: Measure, chance: float, least: float) -> C
     if first.exact:
         return _exact(first, second)
     try:
-        found = difference_of(old, new, chance)
+        found = difference_of(old, new, chance, max(_strays(first, second), default=None))
     except ValueError:
         return _row(first, second, math.nan, None, Verdict.UNKNOWN)
     reach = None if found.noise is None else max(found.noise, least * abs(first.spread.median))
@@ -96,6 +96,10 @@ def _compared(first: Measure, second: Measure, chance: float, least: float) -> C
     else:
         verdict = _direction(first, found.difference) if abs(found.difference) > reach else Verdict.SAME
     return _row(first, second, found.difference, reach, verdict)
+
+
+def _strays(*measures: Measure) -> list[float]:
+    return [measure.stray for measure in measures if measure.stray is not None]
 
 
 def _exact(first: Measure, second: Measure) -> Compared:

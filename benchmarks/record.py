@@ -32,7 +32,9 @@ class Measure:
 
     `group` says of what, where there are several: {"language": "en"}, {"speakers": 2}. `blocks` names what each sample
     was taken of, where that differs within a measure: the question, the phrase. `better` is lower, higher or neither.
-    `exact`: each sample is right or wrong and not subject to chance, so any change for the worse counts.
+    `exact`: each sample is right or wrong and not subject to chance, so any change for the worse counts. `stray`: by
+    how much a sample strays by chance, a standard deviation in its unit, where that is known from elsewhere: what gives
+    the same samples again and again may still differ by as much from its like. 0 where there is no chance in it.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Measure:
     group: Mapping[str, str | int] = field(default_factory=dict)
     blocks: tuple[str, ...] = ()
     exact: bool = False
+    stray: float | None = None
 
     def __post_init__(self) -> None:
         if not self.samples:
@@ -77,6 +80,7 @@ class Measure:
             "better": self.better,
             "group": dict(self.group),
             "exact": self.exact,
+            "stray": self.stray,
             **self.spread.as_json(),
             "samples": list(self.samples),
             "blocks": list(self.blocks),
@@ -92,6 +96,7 @@ class Measure:
             content["group"],
             tuple(content["blocks"]),
             content["exact"],
+            content.get("stray"),
         )
 
 

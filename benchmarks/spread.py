@@ -6,7 +6,7 @@ Medians and deviations from them throughout: one sample that a busy machine has 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
+from statistics import NormalDist, median
 from typing import Any
 
 NORMAL_MAD = 1.4826
@@ -92,7 +92,7 @@ Blocks = Mapping[str, Sequence[float]]
 """Samples by what was measured: a question, a phrase. Different ones differ for other reasons than chance."""
 
 
-def difference_of(first: Blocks, second: Blocks, chance: float) -> Difference:
+def difference_of(first: Blocks, second: Blocks, chance: float, stray: float | None = None) -> Difference:
     """How far the medians of two sets of blocks are apart, block by block, and how far they would be with probability
     `chance` although nothing has changed.
 
@@ -100,6 +100,8 @@ def difference_of(first: Blocks, second: Blocks, chance: float) -> Difference:
     that only one side has do not count. Where there are several and all medians are above zero they are compared as
     shares of those, since what takes long varies by more. The noise is Student's t for `chance` times the standard
     error of the difference of two medians, with the standard deviation pooled from the deviations within blocks.
+    Where `stray` says by how much a block strays by chance, the noise is not less than a normal variable's with that
+    deviation, one sample a block: what is repeated exactly differs from its like all the same.
     Raises ValueError where the two have no block in common.
     """
     common = sorted(set(first) & set(second))
@@ -118,12 +120,21 @@ def difference_of(first: Blocks, second: Blocks, chance: float) -> Difference:
         if len(side[name]) > 1
     ]
     freedom = sum(len(values) - 1 for values in repeated)
+    known = None
+    if stray is not None:
+        known = NormalDist().inv_cdf(1 - chance / 2) * _error_of_medians(stray, [len(common)] * 2)
     if not freedom:
-        return Difference(scale * median(shifts), None)
+        return Difference(scale * median(shifts), known)
     # a block's share in the pool is its degrees of freedom
     variance = sum((len(values) - 1) * deviation(values) ** 2 for values in repeated) / freedom
-    error = MEDIAN_ERROR * math.sqrt(variance) * math.sqrt(sum(1 / count for count in counts))
-    return Difference(scale * median(shifts), scale * student_t(chance, MAD_EFFICIENCY * freedom) * error)
+    error = _error_of_medians(math.sqrt(variance), counts)
+    noise = scale * student_t(chance, MAD_EFFICIENCY * freedom) * error
+    return Difference(scale * median(shifts), max(noise, known or 0.0))
+
+
+def _error_of_medians(deviation: float, counts: Sequence[int]) -> float:
+    """Standard error of the difference of two medians of so many samples."""
+    return MEDIAN_ERROR * deviation * math.sqrt(sum(1 / count for count in counts))
 
 
 def student_t(chance: float, freedom: float) -> float:

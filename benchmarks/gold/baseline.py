@@ -9,9 +9,13 @@ from benchmarks.record import Record, read_record
 from benchmarks.tables import as_text, shown
 
 FILE = Path(__file__).with_name("baseline.json")
-HEADINGS = ("test", "way", "good", "media s", "seconds", "factor", "errors", "asr", "llm", "tts", "video")
+HEADINGS = (
+    *("test", "way", "good", "media s", "seconds", "factor", "errors", "asr", "llm", "tts", "video"),
+    *("lips", "off ms", "voice"),
+)
 _FIGURES = ("media_seconds", "seconds", "real_time_factor", "error_rate")
 _STAGES = ("stage_asr", "stage_llm", "stage_tts", "stage_video")
+_SEEN = ("lip_sync", "lip_sync_off", "voice_by_judge")
 
 
 def against(record: Record, baseline: Path | None) -> Comparison | None:
@@ -42,4 +46,4 @@ def _row(line: Mapping[str, Any]) -> tuple[str, ...]:
         return "-" if value is None else shown(float(value), "")
 
     good = f"{line['success']:.0f}/{line['rounds']}"
-    return (line["phrase"], line["path"], good, *(cell(name) for name in (*_FIGURES, *_STAGES)))
+    return (line["phrase"], line["path"], good, *(cell(name) for name in (*_FIGURES, *_STAGES, *_SEEN)))

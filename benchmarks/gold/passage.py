@@ -14,6 +14,7 @@ from benchmarks.gold.words import error_rate, script_of
 from deployments.contracts import FRAMES_PER_SECOND, Pcm
 from deployments.errors import AvatarError
 from deployments.llm.language import speaks
+from deployments.video.builtins import DEFAULT_AVATAR
 from serve_app.client import AvatarClient, Film
 from serve_app.media.decode import decode_audio
 from serve_app.media.settings import MediaLimits
@@ -51,11 +52,11 @@ class Passage:
         return self.seconds / self.media_seconds if self.media_seconds else None
 
 
-def to_video(client: AvatarClient, phrase: Phrase, judge: Judge) -> tuple[Passage, Pcm | None]:
-    """The phrase as a film, and its soundtrack at 16 kHz where there is one."""
+def to_video(client: AvatarClient, phrase: Phrase, judge: Judge) -> tuple[Passage, Film | None]:
+    """The phrase as a film, where one came of it whose sound can be read."""
     start = time.perf_counter()
     try:
-        film = client.say(phrase.text, language=phrase.language)
+        film = client.say(phrase.text, language=phrase.language, avatar=DEFAULT_AVATAR)
         seconds = time.perf_counter() - start
         sound = decode_audio(film.data, MediaLimits())
     except AvatarError as error:
@@ -64,20 +65,20 @@ def to_video(client: AvatarClient, phrase: Phrase, judge: Judge) -> tuple[Passag
     wrong = [*_film_faults(film, sound), *_hearing_faults(phrase, heard)]
     if film.report.language != phrase.language:
         wrong.append(f"spoken in {film.report.language}")
-    return _passage(phrase, TO_VIDEO, film, seconds, wrong, heard), sound
+    return _passage(phrase, TO_VIDEO, film, seconds, wrong, heard), film
 
 
-def to_answer(client: AvatarClient, phrase: Phrase, spoken: Pcm) -> Passage:
-    """What the server answers to the phrase, spoken; it finds out the language itself."""
+def to_answer(client: AvatarClient, phrase: Phrase, spoken: Pcm) -> tuple[Passage, Film | None]:
+    """What the server answers to the phrase, spoken; it finds out the language itself. With its film as above."""
     file = io.BytesIO()
     soundfile.write(file, spoken.samples, spoken.rate_hz, format="WAV", subtype="PCM_16")
     start = time.perf_counter()
     try:
-        film = client.talk(file.getvalue())
+        film = client.talk(file.getvalue(), avatar=DEFAULT_AVATAR)
         seconds = time.perf_counter() - start
         sound = decode_audio(film.data, MediaLimits())
     except AvatarError as error:
-        return Passage(phrase.id, phrase.language, TO_ANSWER, (f"{error.code}: {error.message}",))
+        return Passage(phrase.id, phrase.language, TO_ANSWER, (f"{error.code}: {error.message}",)), None
     heard, reply = film.report.transcript, film.report.reply
     wrong = [*_film_faults(film, sound), *_hearing_faults(phrase, heard)]
     if film.report.language != phrase.language:
@@ -86,7 +87,7 @@ def to_answer(client: AvatarClient, phrase: Phrase, spoken: Pcm) -> Passage:
         wrong.append("answered in another language")
     if phrase.script == "Hans" and script_of(reply) not in ("Hans", ""):
         wrong.append(f"answered in the script {script_of(reply)}")
-    return _passage(phrase, TO_ANSWER, film, seconds, wrong, heard)
+    return _passage(phrase, TO_ANSWER, film, seconds, wrong, heard), film
 
 
 def _passage(phrase: Phrase, path: str, film: Film, seconds: float, wrong: list[str], heard: str) -> Passage:

@@ -1,6 +1,7 @@
 """What is seen and heard in a finished film: `python -m benchmarks.quality film.mp4 --portrait photo.png --text ...`.
 
-Prints a table and keeps every sample in benchmarks/results/quality-TIME.json, or in the folder of --out.
+Prints a table and keeps every sample in benchmarks/results/quality-TIME.json, or in the folder of --out. Two results
+are compared with `avatar bench compare` where both films have the same name.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.machine import RESULTS_FOLDER, write_result
 from benchmarks.quality.measure import measure
+from benchmarks.quality.measures import film_measures, film_row, language_in
 from benchmarks.quality.report import plain, table
 from deployments.errors import AvatarError
 
@@ -33,9 +35,9 @@ def main() -> int:
     print(table(quality))
     digest = hashlib.sha256(given.film.read_bytes()).hexdigest()
     figures = {"film": {"name": given.film.name, "sha256": digest}, "text": given.text, **plain(quality)}
-    print(
-        "written to", write_result("quality", ["python", "-m", "benchmarks.quality", *sys.argv[1:]], figures, given.out)
-    )
+    row = film_row(quality, given.film.stem, language_in(given.film, quality, given.language))
+    command = ["python", "-m", "benchmarks.quality", *sys.argv[1:]]
+    print("written to", write_result("quality", command, figures, given.out, film_measures([row])))
     return 0
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.machine import write_result
 from benchmarks.quality.measure import measure
+from benchmarks.quality.measures import film_measures, film_row, language_in
 from benchmarks.quality.report import ROWS, plain, table, value_at
 from benchmarks.serve_cost import local_stages
 from deployments.contracts import Utterance
@@ -54,14 +55,15 @@ async def film_of(stages: Stages, request: TurnRequest) -> bytes:
     return b"".join([writer.init_segment(), *pieces])
 
 
-def measured(stages: Stages, request: TurnRequest, folder: Path) -> dict[str, Any]:
-    """Makes one answer, measures it and prints what was found."""
+def measured(stages: Stages, request: TurnRequest, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Makes one answer, measures it and prints what was found. Returns its figures, and the row that is compared."""
     path = folder / f"{request.turn_id}.mp4"
     path.write_bytes(asyncio.run(film_of(stages, request)))
     quality = measure(path, built_in_avatars()[AppArgs().conversation.avatar])
+    row = film_row(quality, request.turn_id, language_in(path, quality))
     print(f"\n{request.turn_id}\n{table(quality)}", flush=True)
     summary = {path: plain(value_at(quality, path)) for _, path, _, _ in ROWS}
-    return {"turn": request.turn_id, "bytes": path.stat().st_size, "summary": summary, **plain(quality)}
+    return {"turn": request.turn_id, "bytes": path.stat().st_size, "summary": summary, **plain(quality)}, row
 
 
 def main() -> None:
@@ -77,9 +79,12 @@ def main() -> None:
     with TemporaryDirectory(prefix="answers-") as passing:
         folder = given.films or Path(passing)
         folder.mkdir(parents=True, exist_ok=True)
-        answers = [measured(stages, each, folder) for each in requests]
+        found = [measured(stages, each, folder) for each in requests]
     command = ["python", "-m", "benchmarks.quality.answers", *sys.argv[1:]]
-    print("written to", write_result("quality", command, {"answers": answers}))
+    figures = {"answers": [answer for answer, _ in found]}
+    measures = film_measures([row for _, row in found])
+    arguments = {"questions": list(names), "script": given.script}
+    print("written to", write_result("quality", command, figures, measures=measures, arguments=arguments))
 
 
 if __name__ == "__main__":

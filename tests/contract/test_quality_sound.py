@@ -19,10 +19,12 @@ from benchmarks.quality.sight import Sight
 from benchmarks.quality.timing import timing
 from benchmarks.quality.voices import voice_likeness
 from benchmarks.quality.words import listen, understood
+from benchmarks.record import read_record
 from deployments.contracts import HEARING_RATE_HZ, Float32, Transcript
 from deployments.errors import BadInput
 from deployments.video.builtins import built_in_photo
 from deployments.weights.settings import WeightsSettings
+from serve_app.cli.main import main as avatar
 from serve_app.media.fragments import FragmentWriter
 from tests.contract import test_quality_picture as studio
 
@@ -225,6 +227,10 @@ def test_the_command_prints_a_table_and_keeps_the_samples(
     shown = capsys.readouterr().out
     assert "lip sync: correlation" in shown and "written to" in shown
     (path,) = tmp_path.glob("quality-*.json")
+    assert avatar(["bench", "compare", str(path), str(path), "--fail"]) == 0
+    by_name = {measure.name: measure for measure in read_record(path).measures}
+    assert by_name["lip_sync"].group == {"language": "en"} and by_name["lip_sync"].blocks == ("short",)
+    assert by_name["identity_likeness"].better == "higher" and "blinks_beyond" not in by_name, "too short for a rate"
     figures = json.loads(path.read_text())["figures"]
     assert figures["film"]["name"] == "short.mp4" and len(figures["samples"]["opening"]) == 30
     assert figures["identity"]["likeness"] > 0.9

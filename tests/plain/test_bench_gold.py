@@ -125,6 +125,15 @@ def test_the_table_names_every_test() -> None:
     assert len(lines) == 1 + 2 * 8 and "3/3" in lines[1]
 
 
+def test_what_is_wrong_with_a_film_is_wrong_with_its_test() -> None:
+    seen = [{"film": "short_en", "path": TO_VIDEO, "lip_sync": 0.1, "lip_sync_off": 9.0, "wrong": ["lip_sync 0.1"]}]
+    lines = by_test(rows(), seen)
+    found = Record("gold", [], {}, MACHINE, {}, {}, [], {"by_test": lines})
+    assert baseline.failures(found) == [f"short_en, {TO_VIDEO}: lip_sync 0.1"]
+    (line,) = [line for line in baseline.table(found) if line.startswith("short_en") and TO_VIDEO in line]
+    assert line.split()[-3:] == ["0.1", "9", "-"]
+
+
 def test_without_a_baseline_nothing_is_compared(tmp_path: Path) -> None:
     assert baseline.against(record(rows()), tmp_path / "nothing.json") is None
     assert baseline.against(record(rows()), None) is None

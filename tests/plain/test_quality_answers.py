@@ -7,6 +7,8 @@ import pytest
 from benchmarks.quality import measure
 from benchmarks.quality.answers import film_of, spoken
 from benchmarks.quality.film import pictures
+from benchmarks.quality.measures import film_measures, film_row, language_in
+from benchmarks.quality.metrics import faults_of, values_of
 from deployments.weights.settings import WeightsSettings
 from serve_app.events import TurnRequest
 from serve_app.turn_report import report_in
@@ -31,4 +33,10 @@ async def test_a_film_without_a_face_is_measured_as_far_as_it_goes(tmp_path: Pat
     found = measure(path, weights=WeightsSettings(cache_dir=tmp_path / "none", offline=True))
     assert found.face_seen == 0 and found.lip_sync is found.blinks is found.head is found.identity is None
     assert any("no face" in note for note in found.notes) and any("avatar models pull" in note for note in found.notes)
+    values = values_of(found)
+    assert values["lip_sync"] is values["blinks"] is values["head_turning_beyond"] is None and values["gaps"] == 0
+    assert values["film_seconds"] == found.timing.seconds and language_in(path, found) == "en"
+    assert any(fault.startswith("face_seen 0, should be at least 0.9") for fault in faults_of(found))
+    measures = {measure.name: measure for measure in film_measures([film_row(found, "script", "en")])}
+    assert measures["loudness"].unit == "LUFS" and "lip_sync" not in measures and "blinks" not in measures
     assert found.timing.drift_ms == 0 and found.stillness.pictures > 10 and found.loudness.integrated_lufs < 0
