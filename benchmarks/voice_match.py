@@ -7,12 +7,16 @@ is, of the match, and of the enrolled recordings themselves (the ceiling). `judg
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 
 from benchmarks.machine import write_result
+from benchmarks.record import SECONDS, Measure, measures_of
 from benchmarks.speaker_judge import SpeakerJudge
 from deployments.contracts import HEARING_RATE_HZ, Cancellation, Float32, Pcm, SpeechRequest
 from deployments.tts.engines import build_engine
@@ -28,6 +32,9 @@ TEXTS = {
     "zh": "昨天我们在河边度过了一个美好的下午。晚上很晚才回家。",
 }
 ENROLLED_SECONDS = 20
+COMPARED = {"default": "neither", "unbent": "higher", "matched": "higher", "ceiling": "neither"}
+"""What is compared with the speaker, and whether it should be like: the default voice is nobody's, and the ceiling is
+the recordings' own."""
 
 
 def recording(path: Path) -> Float32:
@@ -39,6 +46,24 @@ def recording(path: Path) -> Float32:
         ]
         parts += [part.to_ndarray().reshape(-1) for part in resampler.resample(None)]
     return np.concatenate(parts).astype(np.float32)
+
+
+def measures(rows: Sequence[Mapping[str, Any]]) -> list[Measure]:
+    """By language; speakers are blocks. The same recordings give the same scores: chance has no part in them."""
+    found = []
+    for language in sorted({row["language"] for row in rows}):
+        group = {"language": language}
+        own = [
+            {**row, **{f"{what}_by_{ear}": row[what][ear] for what in COMPARED for ear in ("judge", "encoder")}}
+            for row in rows
+            if row["language"] == language
+        ]
+        for what, better in COMPARED.items():
+            scores = {f"{what}_by_{ear}": "cosine" for ear in ("judge", "encoder")}
+            found += [replace(one, stray=0.0) for one in measures_of(own, scores, better, "speaker", group)]
+        found += measures_of(own, {"cpu_seconds_per_second": "s/s"}, "lower", "speaker", group)
+        found += measures_of(own, {"enrolment_seconds": SECONDS}, "lower", "speaker", group)
+    return found
 
 
 def main(folders: list[str]) -> None:
@@ -94,7 +119,8 @@ def main(folders: list[str]) -> None:
             }
             print(row, flush=True)
             rows.append(row)
-    print("written to", write_result("voice_match", ["python", "-m", "benchmarks.voice_match", *names], {"rows": rows}))
+    command = ["python", "-m", "benchmarks.voice_match", *names]
+    print("written to", write_result("voice_match", command, {"rows": rows}, measures=measures(rows)))
 
 
 if __name__ == "__main__":

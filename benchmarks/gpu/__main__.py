@@ -12,7 +12,7 @@ that is to what the card can do, which is measured in the same run. 8-bit networ
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from benchmarks.gpu.environment import describe_device
 from benchmarks.gpu.networks import Inputs, Networks, random_inputs, random_networks
 from benchmarks.gpu.renderer import ours, published, reference_frame
 from benchmarks.machine import write_result
+from benchmarks.record import BYTES, Measure
 from deployments.video.ditto.sizes import FULL, NARROW
 from deployments.video.ditto.torch_renderer import Precision
 
@@ -61,6 +62,29 @@ def with_ceiling(run: dict[str, Any], best: dict[str, Any]) -> dict[str, Any]:
     return run | {"part_of_ceiling": run["teraflops"] / ceiling if ceiling else None}
 
 
+def measures(runs: Sequence[Mapping[str, Any]], windows: Sequence[Mapping[str, Any]]) -> list[Measure]:
+    """The renderer's by way, precision, batch and what was switched off; the motion's by way, steps and batch."""
+    found = []
+    for run in runs:
+        off = " ".join(sorted(name for name, on in run.get("options", {}).items() if not on))
+        group = {"way": run["way"], "precision": run["precision"], "batch": run["batch"]}
+        group |= {"without": off} if off else {}
+        found.append(Measure("frames_per_second", "1/s", (run["frames_per_second"],), "higher", group))
+        found += _peak(run, group)
+        if run["psnr"] is not None:
+            found.append(Measure("psnr", "dB", (run["psnr"],), "higher", group, stray=0.0))
+    for window in windows:
+        group = {"network": "motion", "way": window["way"], "steps": window["steps"], "batch": window["batch"]}
+        found.append(Measure("window", "ms", (window["milliseconds_per_window"],), "lower", group))
+        found += _peak(window, group)
+    return found
+
+
+def _peak(run: Mapping[str, Any], group: Mapping[str, str | int]) -> list[Measure]:
+    peak = run["peak_gigabytes"]
+    return [] if peak is None else [Measure("peak", BYTES, (1e9 * peak,), "lower", group)]
+
+
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--narrow", action="store_true", help="narrow networks: a test of this program, not of a card")
@@ -92,7 +116,8 @@ def main(words: Sequence[str] | None = None) -> None:
     }
     name = "gpu_selftest" if arguments.narrow else "gpu"
     folder = {} if arguments.output is None else {"folder": arguments.output}
-    print(write_result(name, sys.argv, figures, **folder))
+    found = measures(runs, figures["motion"])
+    print(write_result(name, sys.argv, figures, measures=found, **folder))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import record
 from deployments.contracts import SAMPLES_PER_FRAME, Animator, Float32, Step, Stepped
 from deployments.errors import AvatarError, EngineFailed, NotFound
 from deployments.video.builtins import DEFAULT_AVATAR
@@ -167,6 +168,16 @@ def _wait(start: Barrier) -> None:
 
 def _nobody(avatar_id: str) -> bytes:
     raise NotFound(f"There is no avatar {avatar_id!r}.")
+
+
+def as_measures(found: Found) -> list[record.Measure]:
+    """How many, and for each trial the seconds that a second of media took."""
+    measures = [record.Measure("people", record.COUNT, (float(found.people),), "higher", exact=True)]
+    for trial in found.trials:
+        group: dict[str, str | int] = {"people": trial.people, "replicas": trial.replicas}
+        measures.append(record.Measure("slowest_second", record.SECONDS, (trial.slowest_second,), "lower", group))
+        measures.append(record.Measure("middle_second", record.SECONDS, (trial.middle_second,), "lower", group))
+    return measures
 
 
 def as_figures(found: Found, margin: float, seconds: float) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run_capacity(arguments: argparse.Namespace) -> int:
     """Measure, and write the number down. Raises NoGpu without a card, WeightsMissing without weights."""
-    from benchmarks.gpu.capacity import as_figures, measured_in_processes, search
+    from benchmarks.gpu.capacity import as_figures, as_measures, measured_in_processes, search
     from benchmarks.machine import write_result
     from serve_app.args import AppArgs  # it knows every stage and Ray: seconds that other commands need not wait
 
@@ -61,7 +61,7 @@ def run_capacity(arguments: argparse.Namespace) -> int:
         )
     path = Path(arguments.output or args.coordinator.capacity.file or CAPACITY_FILE).expanduser()
     figures |= {"gpu": card.name, "driver": cards.driver(), "config": arguments.config.name}
-    raw = write_result("capacity", sys.argv, figures, path.parent)
+    raw = write_result("capacity", sys.argv, figures, path.parent, as_measures(found))
     write_capacity(
         path,
         Capacity(

@@ -9,6 +9,7 @@ import torch
 from benchmarks.gpu.__main__ import main, with_ceiling
 from benchmarks.gpu.networks import random_networks
 from benchmarks.gpu.renderer import psnr
+from benchmarks.record import read_record
 from deployments.video.ditto.sizes import NARROW
 
 pytestmark = pytest.mark.contract
@@ -17,6 +18,9 @@ pytestmark = pytest.mark.contract
 def test_it_runs_anywhere_and_calls_nothing_measured(tmp_path: Path) -> None:
     main(["--narrow", "--device", "cpu", "-o", str(tmp_path)])
     (path,) = tmp_path.glob("gpu_selftest-*.json")
+    keys = {measure.key for measure in read_record(path).measures}
+    assert "frames_per_second [way=ours, precision=fp32, batch=2]" in keys
+    assert any(key.startswith("window [network=motion, way=published") for key in keys)
     figures = json.loads(path.read_text())["figures"]
     assert figures["measures_a_card"] is False and "no figure of a card" in figures["note"]
     assert figures["ceilings"]["fp32_teraflops"] > 0 and figures["ceilings"]["copy_gigabytes_per_second"] > 0
