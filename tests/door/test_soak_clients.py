@@ -31,7 +31,7 @@ __all__ = ["loud_ears"]
 
 def question() -> Float32:
     """A second of what `loud_ears` take for speech."""
-    return np.frombuffer(loud(1.0, 16_000), "<i2").astype(np.float32) / 32768
+    return np.frombuffer(loud(1.0, 16_000), "<i2").astype(np.float32) / np.float32(32768)
 
 
 def brief() -> FakeStages:
