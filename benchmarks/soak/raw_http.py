@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,39 +52,40 @@ class RawAnswer:
 async def exchange(url: str, request: RawRequest, seconds: float) -> RawAnswer | None:
     """The answer; None where the client hung up, or the server closed without one. Raises TimeoutError, and OSError
     where nobody listens or the line breaks."""
-    address = urlsplit(url)
-    async with asyncio.timeout(seconds):
-        reader, writer = await asyncio.open_connection(address.hostname, address.port)
-        sending = asyncio.create_task(_send(writer, request, address.netloc))
-        try:
-            if request.hangs_up:
-                await sending
-                return None
-            return await _received(reader)
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-            writer.transport.abort()
+    address, loop = urlsplit(url), asyncio.get_running_loop()
+    # a bare socket: a stream whose writing fails would throw away what the server said before it closed
+    with socket.socket() as line:
+        line.setblocking(False)
+        async with asyncio.timeout(seconds):
+            await loop.sock_connect(line, (address.hostname, address.port))
+            sending = asyncio.create_task(_send(line, request, address.netloc))
+            try:
+                if request.hangs_up:
+                    await sending
+                    return None
+                return await _received(line)
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
 
 
-async def _send(writer: asyncio.StreamWriter, request: RawRequest, host: str) -> None:
+async def _send(line: socket.socket, request: RawRequest, host: str) -> None:
+    loop = asyncio.get_running_loop()
     with suppress(ConnectionError):  # a server may answer before it has read all, and close
-        writer.write(request.head(host))
+        await loop.sock_sendall(line, request.head(host))
         for start in range(0, len(request.body), _PIECE_BYTES):
             piece = request.body[start : start + _PIECE_BYTES]
-            writer.write(b"%x\r\n%s\r\n" % (len(piece), piece) if request.chunked else piece)
-            await writer.drain()
+            await loop.sock_sendall(line, b"%x\r\n%s\r\n" % (len(piece), piece) if request.chunked else piece)
         if request.chunked:
-            writer.write(b"0\r\n\r\n")
-        await writer.drain()
+            await loop.sock_sendall(line, b"0\r\n\r\n")
 
 
-async def _received(reader: asyncio.StreamReader) -> RawAnswer | None:
+async def _received(line: socket.socket) -> RawAnswer | None:
     """Reads until the answer is whole, or else the server closes."""
-    data = b""
+    loop, data = asyncio.get_running_loop(), b""
     while True:
         try:
-            piece = await reader.read(_PIECE_BYTES)
+            piece = await loop.sock_recv(line, _PIECE_BYTES)
         except ConnectionError:
             if not data:
                 raise

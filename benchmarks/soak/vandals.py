@@ -23,6 +23,7 @@ _LISTS = {AVATARS: "avatars", VOICES: "voices", VIDEOS: "data"}
 STRANGER = Ticket("sess_of_nobody", "wrong")
 _NO_SESSION = 4404
 _OVERLOAD = "closed 1013"
+_TRIES = 8
 _HOUSE = error_type(500)
 
 Trick = BadUpload | BadMessage | Ticket
@@ -39,10 +40,13 @@ class Vandal:
         tricks: Sequence[Trick] = (*BAD_UPLOADS, *BAD_MESSAGES, STRANGER),
         patience_seconds: float = 90.0,
         pause_seconds: float = 3.0,
+        busy_seconds: float = 2.0,
     ) -> None:
-        """An answer may take `patience_seconds`. Between two tricks is a pause of up to `pause_seconds`."""
+        """An answer may take `patience_seconds`. Between two tricks is a pause of up to `pause_seconds`, and one of
+        about `busy_seconds` where all places are taken, before it is tried again."""
         self._url, self._diary, self._chance = url, diary, chance
         self._tricks, self._patience, self._pause = tricks, patience_seconds, pause_seconds
+        self._busy = busy_seconds
 
     async def run(self, until_minutes: float) -> None:
         """Until then, wherever that finds it."""
@@ -63,12 +67,18 @@ class Vandal:
             await self._resume(trick)
 
     async def _upload(self, upload: BadUpload) -> None:
-        try:
-            answer = await exchange(self._url, upload.request(), self._patience)
-        except OSError as error:
-            self._lost(upload.name, f"no answer: {error!r}")
-            return
-        self._diary.note_upload(upload.name, answer.status if answer else "hung up" if upload.hangs_up else "closed")
+        """Where all places are taken, which is looked at before anything is read, it is tried again."""
+        for _ in range(_TRIES):
+            try:
+                answer = await exchange(self._url, upload.request(), self._patience)
+            except OSError as error:
+                self._lost(upload.name, f"no answer: {error!r}")
+                return
+            met = answer.status if answer else "hung up" if upload.hangs_up else "closed"
+            self._diary.note_upload(upload.name, met)
+            if answer is None or answer.status != 503 or not busy_code(answer.code):
+                break
+            await asyncio.sleep(self._chance.uniform(0, 2 * self._busy))
         if answer is None and not upload.hangs_up:
             self._lost(upload.name, "the line was closed without an answer", noted=True)
         elif answer is not None and (answer.status, answer.code) != (upload.status, upload.code):

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.soak.bad_messages import BAD_MESSAGES
 from benchmarks.soak.bad_uploads import AVATARS, BAD_UPLOADS, FORM, VANDAL_NAME, BadUpload, form
 from benchmarks.soak.diary import Diary
+from benchmarks.soak.raw_http import RawRequest, exchange
 from benchmarks.soak.regular import Regular
 from benchmarks.soak.slow import Slow
 from benchmarks.soak.slow_ways import WAYS, Limits
@@ -52,6 +53,15 @@ async def test_every_bad_upload_is_refused_as_documented(tmp_path: Path) -> None
     assert diary.wrong == []
     met = {upload.name: str(upload.status or "hung up") for upload in BAD_UPLOADS}
     assert diary.uploads == dict.fromkeys(met.items(), 1)
+
+
+async def test_who_is_refused_before_all_was_sent_hears_why(tmp_path: Path) -> None:
+    """The server answers at once and closes, with megabytes on their way."""
+    request = RawRequest("POST", AVATARS, FORM, bytes(30_000_000), announced=10**9)
+    async with served_here(realtime_app(FakeStages(), tmp_path)) as url:
+        for _ in range(5):
+            answer = await exchange(url, request, 20)
+            assert answer is not None and str(answer) == "413 too_large"
 
 
 async def test_every_bad_message_is_refused_as_documented(tmp_path: Path) -> None:

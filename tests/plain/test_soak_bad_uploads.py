@@ -81,6 +81,18 @@ async def test_what_a_vandal_finds_wrong(
     diary = Diary()
     if killed:
         diary.note_killed("Gateway")
-    await Vandal("http://nowhere", diary, random.Random(1)).play(BadUpload("x", "/x", FORM, bytes))
+    await Vandal("http://nowhere", diary, random.Random(1), busy_seconds=0).play(BadUpload("x", "/x", FORM, bytes))
     assert bool(diary.wrong) == wrong, diary.wrong
-    assert diary.uploads == {("x", str(answer.status)): 1}
+    assert diary.uploads == {("x", str(answer.status)): 8 if answer.code == "at_capacity" else 1}
+
+
+async def test_what_finds_no_place_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [RawAnswer(503, "at_capacity", b""), RawAnswer(503, "coordinator_away", b""), RawAnswer(201, "", b"")]
+
+    async def exchange(*ask: object) -> RawAnswer:
+        return answers.pop(0)
+
+    monkeypatch.setattr("benchmarks.soak.vandals.exchange", exchange)
+    diary = Diary()
+    await Vandal("http://nowhere", diary, random.Random(1), busy_seconds=0).play(BadUpload("x", "/x", FORM, bytes))
+    assert diary.uploads == {("x", "503"): 2, ("x", "201"): 1} and "answered 201" in diary.wrong[0]
