@@ -56,6 +56,8 @@ def kind_of(command: str) -> str:
         return replica.group(1)
     if command.startswith("ray::"):
         return command.removeprefix("ray::").split()[0].split(":")[0].split(".")[0]
+    if command.startswith("ray-dashboard"):
+        return "dashboard.py"  # its subprocesses
     parts = [part for part in command.split() if not part.startswith("-")] or ["unknown"]
     script = parts[1] if "python" in parts[0] and len(parts) > 1 else parts[0]
     return os.path.basename(script)

@@ -1,6 +1,7 @@
 """Everybody in a soak, at once: who talks, who is slow, who uploads rubbish, what kills, and what watches."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -74,9 +75,7 @@ async def soak(place: Place, plan: Plan, sounds: Callable[[], Float32], tell: Ca
     until = diary.minutes() + plan.minutes
     beside = [asyncio.create_task(watch.run(plan.every_seconds)), asyncio.create_task(_tell_on(diary, until, tell))]
     if plan.kill:
-        chance = random.Random(f"{plan.seed} kill")
-        killing = kill_now_and_then(plan.process_id, plan.kill, plan.kill_seconds, chance, diary.note_killed)
-        beside.append(asyncio.create_task(killing))
+        beside.append(asyncio.create_task(_kill_on(plan, diary, until)))
     try:
         await asyncio.gather(
             *(_kept_up(name, make, diary, until, plan) for name, make in everybody(place, plan, diary, sounds, tally))
@@ -177,6 +176,14 @@ async def rested(watch: Watch, before: Sample | None, seconds: float, limits: Li
         if calm or time.monotonic() > deadline:
             return now
         await asyncio.sleep(3)
+
+
+async def _kill_on(plan: Plan, diary: Diary, until: float) -> None:
+    """Until the end: who is answered then is answered to the end."""
+    chance = random.Random(f"{plan.seed} kill")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout((until - diary.minutes()) * 60):
+            await kill_now_and_then(plan.process_id, plan.kill, plan.kill_seconds, chance, diary.note_killed)
 
 
 async def _tell_on(diary: Diary, until: float, tell: Callable[[str], None]) -> None:

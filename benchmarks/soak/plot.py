@@ -6,14 +6,26 @@ from typing import Any
 
 from benchmarks.plots import load_pyplot
 from benchmarks.record import Record
+from benchmarks.soak.watch import CLIENT, OTHERS
 
-MOST_LINES = 9
-"""Kinds of processes in a panel, those with the highest figures; the others are drawn as one."""
-OTHERS = "the others"
+COLOURS = {
+    "TTS": "#1f77b4",
+    "LLM": "#ff7f0e",
+    "ASR": "#2ca02c",
+    "Video": "#9467bd",
+    "Gateway": "#8c564b",
+    "Coordinator": "#bcbd22",
+    "ProxyActor": "#e377c2",
+    CLIENT: "#d62728",
+    OTHERS: "#aaaaaa",
+    "total": "#000000",
+}
 MARK, MARK_STYLE = "#888888", (0, (1, 2))
 STATUS_COLOURS = {"completed": "#1f5fa8", "cancelled": "#c9a21a", "failed": "#b5261f", "incomplete": "#c05a1a"}
 OTHER_COLOUR = "#7a4fa3"
 FRAME_MILLISECONDS = 40.0
+LEAST_SECONDS = 0.1
+"""What is shorter is not drawn."""
 MEBIBYTE = 2**20
 
 
@@ -23,10 +35,10 @@ def plot_soak(record: Record, target: Path) -> Path:
     figures = record.figures
     series, diary = figures["series"], figures["diary"]
     picture, axes = pyplot.subplots(3, 2, figsize=(15, 12.5), constrained_layout=True, sharex=True)
-    _by_kind(axes[0][0], "memory (PSS), MiB, logarithmic", series, "resident_bytes", MEBIBYTE, logarithmic=True)
-    _by_kind(axes[0][1], "open descriptors, logarithmic", series, "descriptors", 1, logarithmic=True)
+    _by_kind(axes[0][0], "memory (PSS), MiB, logarithmic", series, "resident_bytes", MEBIBYTE)
+    _by_kind(axes[0][1], "open descriptors, logarithmic", series, "descriptors", 1)
     _tasks(axes[1][0], series)
-    _by_kind(axes[1][1], "threads, logarithmic", series, "threads", 1, logarithmic=True)
+    _by_kind(axes[1][1], "threads, logarithmic", series, "threads", 1)
     _offsets(axes[2][0], diary["answers"])
     _waits(axes[2][1], diary["answers"])
     for number, place in enumerate(axes.flat):
@@ -53,32 +65,36 @@ def _title(record: Record) -> str:
 
 
 def lines_of(columns: Mapping[str, Sequence[float | None]]) -> dict[str, list[float | None]]:
-    """The kinds with the highest figures, each a line, and the sum of the rest; `total` first where there is one."""
-    kinds = sorted((kind for kind in columns if kind != "total"), key=lambda kind: -_peak(columns[kind]))
-    found = {"total": list(columns["total"])} if "total" in columns else {}
-    found |= {kind: list(columns[kind]) for kind in kinds[:MOST_LINES]}
-    if rest := kinds[MOST_LINES:]:
-        together = zip(*(columns[kind] for kind in rest), strict=True)
-        found[OTHERS] = [sum(value or 0 for value in values) for values in together]
-    return found
+    """Our kinds of processes, each a line, and the sum of the others; those with the highest figures first."""
+    found = {kind: list(columns[kind]) for kind in columns if kind in COLOURS}
+    rest = [columns[kind] for kind in columns if kind not in COLOURS]
+    if rest:
+        found[OTHERS] = [sum(value or 0 for value in values) for values in zip(*rest, strict=True)]
+    return dict(sorted(found.items(), key=lambda one: -_peak(one[1])))
 
 
 def _peak(values: Sequence[float | None]) -> float:
     return max((value for value in values if value is not None), default=0.0)
 
 
-def _by_kind(axes: Any, title: str, series: Mapping[str, Any], name: str, unit: float, *, logarithmic: bool) -> None:
+def _by_kind(axes: Any, title: str, series: Mapping[str, Any], name: str, unit: float) -> None:
     minutes = series["minutes"]
     for kind, values in lines_of(series[name]).items():
         drawn = [None if value is None else value / unit for value in values]
-        look = {"color": "black", "linewidth": 1.8} if kind == "total" else {"linewidth": 1.2}
-        look |= {"color": "#aaaaaa"} if kind == OTHERS else {}
-        axes.plot(minutes, [float("nan") if value is None else value for value in drawn], label=kind, **look)
+        known = [float("nan") if value is None else value for value in drawn]
+        axes.plot(minutes, known, label=kind, color=COLOURS[kind], linewidth=1.8 if kind == "total" else 1.2)
     axes.set_title(title, fontsize=9)
-    if logarithmic:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
+    _logarithmic(axes)
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+
+
+def _logarithmic(axes: Any) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+    axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _tasks(axes: Any, series: Mapping[str, Any]) -> None:
@@ -116,16 +132,15 @@ def _waits(axes: Any, answers: Sequence[Mapping[str, Any]]) -> None:
             axes.plot(*zip(*points, strict=True), "o", markersize=4, color=colour, label=f"first media, {status}")
         lost = [row["at_minutes"] for row in rows if row["first_seconds"] is None]
         if lost:
-            label = f"no media, {status}"
-            axes.plot(
-                lost, [0.0] * len(lost), "v", markersize=6, color=STATUS_COLOURS.get(status, OTHER_COLOUR), label=label
-            )
-    still = [(row["at_minutes"], row["late_seconds"]) for row in answers if row["late_seconds"] > 0]
+            colour = STATUS_COLOURS.get(status, OTHER_COLOUR)
+            axes.plot(lost, [LEAST_SECONDS] * len(lost), "v", markersize=6, color=colour, label=f"no media, {status}")
+    still = [(row["at_minutes"], row["late_seconds"]) for row in answers if row["late_seconds"] > LEAST_SECONDS]
     if still:
         axes.plot(*zip(*still, strict=True), "+", markersize=6, color="#b5261f", label="stood still for")
-    axes.set_ylim(bottom=0)
-    axes.set_title("seconds from the question's end to the first media", fontsize=9)
+    axes.set_title("seconds from the question's end to the first media, and stalls of the player", fontsize=9)
     if answers:
+        _logarithmic(axes)
+        axes.set_ylim(bottom=0.9 * LEAST_SECONDS)
         axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
 

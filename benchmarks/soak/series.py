@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks.soak.watch import CLIENT, Process, Sample
+from benchmarks.soak.watch import CLIENT, OTHERS, OURS, Process, Sample
 
 SETTLE_MINUTES = 1.0
 """A process's first growth is its start."""
@@ -47,6 +47,19 @@ def each_of_kind(samples: Sequence[Sample], of: Callable[[Process], int]) -> dic
             sums[one.kind] += of(one)
         for kind, count in counts.items():
             lines.setdefault(kind, []).append((sample.minutes, sums[kind] / count))
+    return lines
+
+
+def in_all(samples: Sequence[Sample], of: Callable[[Process], int]) -> dict[str, list[tuple[float, float]]]:
+    """Over time: the sum of each kind of ours, of all others, and of all but the client."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for sample in samples:
+        sums: Counter[str] = Counter()
+        for one in sample.processes:
+            sums[one.kind if one.kind in OURS else OTHERS] += of(one)
+            sums["total"] += of(one) if one.kind != CLIENT else 0
+        for kind, value in sums.items():
+            lines.setdefault(kind, []).append((sample.minutes, float(value)))
     return lines
 
 

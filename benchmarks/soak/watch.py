@@ -14,6 +14,11 @@ from benchmarks.realtime_memory import kind_of
 
 CLIENT = "client"
 """The kind of the process that watches, in which the clients of the soak run."""
+OURS = frozenset({"Gateway", "Coordinator", "ASR", "LLM", "TTS", "Video", "ProxyActor", CLIENT})
+"""Kinds of processes that are looked at one by one: those that our code runs in, and the proxy, which holds our
+sockets."""
+OTHERS = "Ray's own and the rest"
+"""All other kinds together. Ray's daemons keep something of each worker that ever was, as its log monitor does."""
 _TASKS = re.compile(r"^ray_avatar_gateway_tasks_count\{([^}]*)\} (\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 

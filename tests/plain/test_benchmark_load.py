@@ -34,10 +34,12 @@ def test_memory_by_kind_of_process_and_its_trend() -> None:
         "12 ray::ServeReplica:avatar:TTS": 6,
         "13 ray::ProxyActor.listen_for_change": 2,
         "14 /venv/bin/python -m serve_app.cli.main serve": 3,
+        "16 ray-dashboard-NodeHead-0": 4,
         "15 /venv/ray/core/src/ray/gcs/gcs_server --log_dir=/tmp": 1,
     }
     kinds = by_kind(sizes)
-    assert (kinds["TTS"], kinds["ProxyActor"], kinds["gcs_server"]) == (11, 2, 1) and sum(kinds.values()) == 17
+    assert (kinds["TTS"], kinds["ProxyActor"], kinds["gcs_server"]) == (11, 2, 1) and sum(kinds.values()) == 21
+    assert kinds["dashboard.py"] == 4
     flat = trend([(minute, 1000 + minute % 2) for minute in range(40)])
     assert flat["flat"] and abs(flat["bytes_a_minute"]) < 0.1
     rising = trend([(minute, 1000 + 10 * minute) for minute in range(40)])

@@ -18,7 +18,7 @@ from benchmarks.scenarios.registry import scenario
 from benchmarks.soak import drive as drive_module
 from benchmarks.soak.diary import AnswerRow, Diary
 from benchmarks.soak.drive import Place, Plan, everybody, rested, soak
-from benchmarks.soak.scenario import plan_of, sounds, store_folder
+from benchmarks.soak.scenario import changes_of, plan_of, sounds, store_folder
 from benchmarks.soak.verdict import verdict
 from benchmarks.soak.watch import Sample
 from benchmarks.visitor import Tally
@@ -137,6 +137,7 @@ def test_options_become_a_plan() -> None:
     plan = plan_of(Bench(options, lambda text: None), 77, args)
     assert (plan.minutes, plan.kill, plan.kill_seconds, plan.process_id) == (3.0, ["TTS", "Video"], 90.0, 77)
     assert (plan.regulars, plan.visitors, plan.slow, plan.vandals, plan.seed) == (1, 1, 1, 1, 1)
+    assert changes_of(Bench(options, lambda text: None)) == {"coordinator": {"max_people": 4}}
     first, again = sounds(3), sounds(3)
     assert np.array_equal(first(), again()) and first().dtype == np.float32
     assert plan.limits.stall_seconds == 3 and store_folder(args) is None and store_folder(AppArgs()) is not None

@@ -12,10 +12,10 @@ from benchmarks.realtime_memory import thirds
 from benchmarks.record import Record, read_record
 from benchmarks.report import write_report
 from benchmarks.soak.diary import AnswerRow, Diary
-from benchmarks.soak.plot import MOST_LINES, OTHERS, lines_of
+from benchmarks.soak.plot import lines_of
 from benchmarks.soak.series import growth_in_lives, series_of
 from benchmarks.soak.verdict import Limits, Verdict, Watched, verdict
-from benchmarks.soak.watch import CLIENT, Process, Sample
+from benchmarks.soak.watch import CLIENT, OTHERS, Process, Sample
 
 MIB = 2**20
 Change = Callable[[float, Process], Process]
@@ -51,7 +51,9 @@ def test_what_stays_as_it_is_is_well() -> None:
     found = judged(samples())
     assert found.wrong == [] and found.figures["memory_and_descriptors_judged"]
     measures = {measure.key: measure.samples for measure in found.measures}
-    assert measures["wrong"] == (0,) and measures["resident_growth [kind=TTS]"] == (0,)
+    assert measures["wrong"] == (0,) and measures["resident_growth [kind=TTS]"] == measures[
+        "threads_growth [kind=total]"
+    ] == (0,)
     json.dumps(found.figures)
 
 
@@ -145,7 +147,7 @@ def test_what_rays_daemons_keep_of_each_worker_is_measured_and_not_judged() -> N
 
     found = judged([keeping(number, sample) for number, sample in enumerate(samples())])
     growth = {measure.key: measure.samples for measure in found.measures}
-    assert found.wrong == [] and growth["descriptors_growth [kind=log_monitor.py]"][0] > 50
+    assert found.wrong == [] and growth[f"descriptors_growth [kind={OTHERS}]"][0] > 50
 
 
 def test_limits_can_be_turned() -> None:
@@ -163,9 +165,9 @@ def test_lines_over_time() -> None:
 
 
 def test_a_panel_holds_few_lines() -> None:
-    columns = {f"kind {number}": [number, None] for number in range(20)} | {"total": [190, 0]}
-    lines = lines_of(columns)
-    assert len(lines) == MOST_LINES + 2 and next(iter(lines)) == "total" and lines[OTHERS] == [sum(range(11)), 0]
+    columns = {f"daemon {number}": [number, None] for number in range(20)} | {"total": [999, 0], "TTS": [1, None]}
+    assert lines_of(columns) == {"total": [999, 0], OTHERS: [190, 0], "TTS": [1, None]}
+    assert lines_of({"TTS": [None]}) == {"TTS": [None]}
 
 
 def test_a_soak_is_drawn_over_time(tmp_path: Path) -> None:
