@@ -26,6 +26,7 @@ from serve_app.cli.configuration import DEFAULT_CONFIG, configured_certificate, 
 from serve_app.cli.progress import Spinner
 from serve_app.client import AvatarClient
 from serve_app.client.failures import Unreachable
+from serve_app.patience import PROXY_CALLBACK, PROXY_VARIABLE
 
 READY_SECONDS = 300.0
 STOP_SECONDS = 40.0
@@ -212,6 +213,7 @@ def environment(ray_folder: Path) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_TMPDIR": str(ray_folder),  # short: paths of Unix sockets end at 107 characters
         "PYTHONUNBUFFERED": "1",
+        PROXY_VARIABLE: PROXY_CALLBACK,
     }
     return {**wanted, **os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 

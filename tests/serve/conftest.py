@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from benchmarks.configuration import merged
+from serve_app.patience import PROXY_CALLBACK, PROXY_VARIABLE
 from tests.fakes.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +42,7 @@ def cluster() -> Iterator[Cluster]:
         "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
         "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
         "PYTHONPATH": str(ROOT),
+        PROXY_VARIABLE: PROXY_CALLBACK,
     }
     import ray
     from ray import serve
