@@ -10,6 +10,7 @@ at all, and speech stood out of what is behind it as far as can be told, each ti
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from benchmarks.quality.closures import Closures
 from benchmarks.quality.measure import Quality
 from benchmarks.quality.report import value_at
 from benchmarks.record import COUNT, SHARE
@@ -42,6 +43,8 @@ BLINKS_WITHIN: Range = (6.0, 40.0)
 films of a language, since a short one may well have none."""
 BLINKS_FROM_SECONDS = 20.0
 """Over less, their rate says nothing."""
+CLOSURES_FROM = 3
+"""With fewer m, b and p in a film, how deep they are says more about which words were heard than about the lips."""
 _TURNS: Range = (0.3, 15.0)
 """Degrees: a still picture is measured to turn by less, and a portrait that turns by more is torn."""
 
@@ -111,9 +114,15 @@ def _value(quality: Quality, metric: Metric) -> float | None:
     value = value_at(quality, metric.field)
     if value is None or value != value or abs(value) == float("inf"):
         return _silent(metric) if value is not None else None
+    if quality.closures is not None and metric.field.startswith("closures.") and _few(quality.closures):
+        return None
     if metric.name == "frozen_pictures":
         return value / max(1, quality.stillness.pictures)
     return float(value)
+
+
+def _few(closures: Closures) -> bool:
+    return len(closures.times) < CLOSURES_FROM
 
 
 def _silent(metric: Metric) -> float | None:

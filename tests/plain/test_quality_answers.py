@@ -1,11 +1,13 @@
 """Answers are written as the doors send them before they are measured, and say what they hold."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.quality import measure
 from benchmarks.quality.answers import film_of, spoken
+from benchmarks.quality.closures import Closures
 from benchmarks.quality.film import pictures
 from benchmarks.quality.measures import film_measures, film_row, language_in
 from benchmarks.quality.metrics import faults_of, values_of
@@ -38,5 +40,7 @@ async def test_a_film_without_a_face_is_measured_as_far_as_it_goes(tmp_path: Pat
     assert values["film_seconds"] == found.timing.seconds and language_in(path, found) == "en"
     assert any(fault.startswith("face_seen 0, should be at least 0.9") for fault in faults_of(found))
     measures = {measure.name: measure for measure in film_measures([film_row(found, "script", "en")])}
+    said = [replace(found, closures=Closures((0.2,) * count, (0.0,) * count, 0.1, 0.9, 0.8)) for count in (2, 3)]
+    assert [values_of(each)["closure_depth"] for each in said] == [None, 0.8], "two closures say too little"
     assert measures["loudness"].unit == "LUFS" and "lip_sync" not in measures and "blinks" not in measures
     assert found.timing.drift_ms == 0 and found.stillness.pictures > 10 and found.loudness.integrated_lufs < 0
