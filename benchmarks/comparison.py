@@ -75,7 +75,7 @@ def compare(first: Record, second: Record, least: float = LEAST, any_machine: bo
     new = {measure.key: measure for measure in second.measures}
     same_machine = machine_of(first) == machine_of(second)
     common = [key for key in old if key in new and (any_machine or same_machine or old[key].unit not in OF_THE_MACHINE)]
-    judged = sum(not old[key].exact for key in common)
+    judged = sum(not old[key].exact and old[key].stray != 0 for key in common)  # the others leave nothing to chance
     rows = [_compared(old[key], new[key], FALSE_ALARMS / max(1, judged), least) for key in common]
     rows += [_alone(measure, Verdict.GONE) for key, measure in old.items() if key not in new]
     rows += [_alone(measure, Verdict.NEW) for key, measure in new.items() if key not in old]
