@@ -72,7 +72,7 @@ class Responder:
         self.ended: asyncio.Event = asyncio.Event()
         self._previous: asyncio.Event | None = previous.ended if previous else None
         self._task = talk.spawn(self.run())
-        self._task.add_done_callback(lambda task: self.ended.set())
+        self._task.add_done_callback(self._over)
 
     @property
     def released(self) -> bool:
@@ -92,6 +92,12 @@ class Responder:
         """Where in its media the client is now; None where it plays nothing of it."""
         begun = self.active and self.released and self.playback.started
         return self.playback.played_seconds if self.outstanding or begun else None
+
+    def _over(self, task: "asyncio.Task[None]") -> None:
+        """The response may be remembered for long, and is then part of a cycle: its encoder, which holds threads and
+        megabytes, is not to wait for the garbage collector."""
+        self._packing = Sound()
+        self.ended.set()
 
     def release(self) -> None:
         """The person has finished: what was made so far goes out."""
