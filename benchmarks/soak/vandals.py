@@ -90,7 +90,7 @@ class Vandal:
             return
         said = f"{upload.name}: answered {answer}, not {upload.status} {upload.code}: {answer.body[:200]!r}"
         if answer.status >= 500:
-            excused(self._diary, said, f"{answer.status} for a bad upload")
+            excused(self._diary, said, f"{answer} for a bad upload")
         else:
             self._diary.note_wrong(said)
 

@@ -69,7 +69,7 @@ def check_that_it_was_a_trial(watched: Watched) -> None:
     diary = watched.diary
     assert {name for _, name in diary.killed} >= set(DEPLOYMENTS[:5]), diary.killed
     completed = [row for row in diary.answers if row.who == "regular 1" and row.status == "completed"]
-    assert len(completed) >= 3, diary.answers
+    assert len(completed) >= 2, diary.answers
     gateway_died = min(minutes for minutes, name in diary.killed if name == "Gateway")
     assert completed[-1].at_minutes > gateway_died and diary.fates["regular 1 resumed"] >= 1, diary.fates
     assert any(name.startswith("slow") for name in diary.fates), diary.fates
