@@ -5,7 +5,6 @@ on a socket in a private folder, which serves to count tokens.
 """
 
 import asyncio
-import os
 import shutil
 import threading
 import time
@@ -23,12 +22,9 @@ from deployments.llm.settings import LlamaSettings, SamplingSettings
 from deployments.llm.slots import SlotBoard
 from deployments.llm.source import Piece, Prompt
 from deployments.llm.tokenizer import Tokenizer, private_folder
-from deployments.openmp import load_openmp
+from deployments.openmp import load_openmp, rest_at_barriers
 
-# GNU OpenMP spins at every barrier unless told before it is loaded. On cores shared with other stages that costs two
-# threads four fifths of what they compute (measured: 1.8 to 3 instead of 11 to 13 tokens a CPU second).
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
+rest_at_barriers()
 load_openmp()
 import xllamacpp  # noqa: E402  # it does not load without the library above
 
