@@ -125,6 +125,7 @@ class Server:
         with AvatarClient(self.url, timeout_seconds=10, verify=False) as client:
             while time.monotonic() < deadline:
                 self._check_alive()
+                self._check_deployed()
                 try:
                     health = client.health()
                 except AvatarError:
@@ -138,9 +139,9 @@ class Server:
 
     def wait_until_ended(self) -> None:
         """Blocks while the application runs. Raises EngineFailed when it ends by itself."""
-        while True:
-            self._check_alive()
-            time.sleep(0.5)
+        if self._child is not None:
+            self._child.wait()
+        self._check_alive()
 
     def stop(self) -> None:
         """Asks the child to shut Serve and Ray down; after a while without effect it is killed."""
@@ -158,6 +159,8 @@ class Server:
     def _check_alive(self) -> None:
         if self._child is None or self._child.poll() is not None:
             raise EngineFailed(f"The application ended. {self._last_words()}")
+
+    def _check_deployed(self) -> None:
         if (trouble := self._deployment_failure()) is not None:
             raise EngineFailed(f"The application cannot be deployed: {trouble}\n{self._last_words()}")
 
@@ -211,6 +214,10 @@ def environment(ray_folder: Path) -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(16),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Serve's controller looks ten times a second whether anything is to be done, for 5 % of a core. A dead replica
+        # is then replaced this much later at the most.
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.4",
+        "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "1000",
         "RAY_TMPDIR": str(ray_folder),  # short: paths of Unix sockets end at 107 characters
         "PYTHONUNBUFFERED": "1",
         PROXY_VARIABLE: PROXY_CALLBACK,
