@@ -18,8 +18,7 @@ def sample(
 ) -> Picture:
     """The picture's values at `where`: float32 [h, w, 2], x and y in its pixels. Returns [h, w, channels] of its
     dtype. Places outside read the nearest edge, or 0 with BORDER_CONSTANT."""
-    where = np.ascontiguousarray(where, np.float32)
-    return cast(Picture, cv2.remap(picture, where, _NO_MAP, interpolation, borderMode=border))
+    return cast(Picture, cv2.remap(picture, np.asarray(where, np.float32), _NO_MAP, interpolation, borderMode=border))
 
 
 def blurred(picture: Picture, sigma: float) -> Picture:

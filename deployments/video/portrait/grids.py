@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from deployments.contracts import Float32
@@ -66,10 +67,8 @@ def combine(weights: Float32, basis: Float32) -> Float32:
 
     Not a matrix product: BLAS may share that out among threads, which spin, and which round each in its own order.
     """
-    total = np.zeros(basis.shape[1], np.float32)
-    part = np.empty_like(total)
-    for weight, field in zip(weights, basis, strict=True):
+    total = np.zeros((1, basis.shape[1]), np.float32)
+    for number, weight in enumerate(weights):
         if weight:
-            np.multiply(field, weight, out=part)
-            total += part
-    return total
+            cv2.scaleAdd(basis[number : number + 1], float(weight), total, total)
+    return np.asarray(total[0], np.float32)

@@ -83,7 +83,7 @@ class Renderer:
     def _over_background(self, layered: Image) -> Image:
         """The person, uint8 [h, w, 4] with coverage, before the still background."""
         person = np.asarray(cv2.cvtColor(layered, cv2.COLOR_BGRA2BGR), np.uint8)
-        cover = np.asarray(cv2.cvtColor(np.ascontiguousarray(layered[..., 3]), cv2.COLOR_GRAY2BGR), np.uint8)
+        cover = np.asarray(cv2.cvtColor(cv2.extractChannel(layered, 3), cv2.COLOR_GRAY2BGR), np.uint8)
         front = cv2.multiply(person, cover, scale=1 / 255)
         # Taken off and put on by the same rounded product, so that a person who has not moved is the photo exactly.
         behind = cv2.subtract(self._plate, cv2.multiply(self._plate, cover, scale=1 / 255))
