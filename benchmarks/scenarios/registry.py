@@ -87,6 +87,18 @@ SCENARIOS: tuple[Scenario, ...] = (
         remote=False,
     ),
     Scenario(
+        "profile",
+        "where the processors' time goes: CPU seconds of each stage and of Serve for a second of media, and at rest",
+        "benchmarks.scenarios.profile",
+        (
+            Option("questions", 9, "spoken questions, over three languages"),
+            Option("texts", 2, "long texts to be read"),
+            Option("idle", 30.0, "seconds in which nobody asks for anything; 0 leaves them out"),
+        ),
+        3,
+        remote=False,
+    ),
+    Scenario(
         "soak",
         "conversations while replicas die, clients dawdle and vanish, and uploads are bad: what leaks, what drifts",
         "benchmarks.soak.scenario",
