@@ -10,8 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import median
+from statistics import fmean, median
 
+from benchmarks.pace import ALIKE
 from benchmarks.record import OF_THE_MACHINE, Measure, Record
 from benchmarks.spread import difference_of
 
@@ -70,10 +71,11 @@ class Comparison:
 
 
 def compare(first: Record, second: Record, least: float = LEAST, any_machine: bool = True) -> Comparison:
-    """Without `any_machine`, what depends on the machine is compared only where both have the same one."""
+    """Without `any_machine`, what depends on the machine is compared only where both have the same one, at the same
+    pace."""
     old = {measure.key: measure for measure in first.measures}
     new = {measure.key: measure for measure in second.measures}
-    same_machine = machine_of(first) == machine_of(second)
+    same_machine = machine_of(first) == machine_of(second) and abs(slower_by(first, second)) < ALIKE
     common = [key for key in old if key in new and (any_machine or same_machine or old[key].unit not in OF_THE_MACHINE)]
     judged = sum(not old[key].exact and old[key].stray != 0 for key in common)  # the others leave nothing to chance
     rows = [_compared(old[key], new[key], FALSE_ALARMS / max(1, judged), least) for key in common]
@@ -147,6 +149,15 @@ def machine_of(record: Record) -> tuple[str, int, tuple[str, ...]]:
     )
 
 
+def slower_by(first: Record, second: Record) -> float:
+    """By which share the machine itself took longer the second time for the same work; 0 where nobody knows."""
+    paces = []
+    for record in (first, second):
+        sides = [record.load.get(side) or {} for side in ("before", "after")]
+        paces.append([float(side["pace_seconds"]) for side in sides if side.get("pace_seconds")])
+    return fmean(paces[1]) / fmean(paces[0]) - 1 if all(paces) else 0.0
+
+
 def differences_of(first: Record, second: Record) -> list[str]:
     """What else differs between the two, in words."""
     notes = []
@@ -154,6 +165,8 @@ def differences_of(first: Record, second: Record) -> list[str]:
         notes.append(f"different benchmarks: {first.benchmark} and {second.benchmark}")
     if machine_of(first) != machine_of(second):
         notes.append(f"different machines: {machine_of(first)} and {machine_of(second)}")
+    elif abs(slower := slower_by(first, second)) >= ALIKE:
+        notes.append(f"the machine itself was {abs(slower):.0%} {'slower' if slower > 0 else 'faster'} the second time")
     hashes = [record.configuration.get("sha256") for record in (first, second)]
     if hashes[0] != hashes[1]:
         notes.append(f"different configurations: {hashes[0]} and {hashes[1]}")

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pace import pace_seconds
 from benchmarks.record import Measure, Record, configuration_of
 
 RESULTS_FOLDER = Path(__file__).resolve().parent / "results"
@@ -128,9 +129,11 @@ def available_bytes() -> int | None:
     return int(lines["MemAvailable"].split()[0]) * 1024
 
 
-def load_now() -> dict[str, Any]:
-    """How busy the machine is: load averages of 1, 5 and 15 minutes, memory available, ticks since its start."""
+def load_now(with_pace: bool = False) -> dict[str, Any]:
+    """How busy the machine is: load averages of 1, 5 and 15 minutes, memory available, ticks since its start; and how
+    fast, which takes a third of a second."""
     return {
+        **({"pace_seconds": round(pace_seconds(), 6)} if with_pace else {}),
         "average": [round(load, 2) for load in os.getloadavg()],
         "available_bytes": available_bytes(),
         "ticks": processor_ticks(),
@@ -145,7 +148,7 @@ def load_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[st
     """Both, and the share of all processors that was busy between them."""
     busy, idle = (late - early for late, early in zip(after["ticks"], before["ticks"], strict=True))
     own = {
-        name: {key: load[key] for key in ("average", "available_bytes")}
+        name: {key: load[key] for key in ("average", "available_bytes", "pace_seconds") if key in load}
         for name, load in (("before", before), ("after", after))
     }
     return own | {
@@ -174,7 +177,7 @@ def write_result(
         [part.removeprefix(root) for part in command],
         arguments or {},
         describe_machine(),
-        load_between(before or _AT_START, load_now()),
+        load_between(before or _AT_START, load_now(with_pace=True)),
         configuration or configuration_of(None),
         measures,
         figures,

@@ -37,7 +37,7 @@ def perform(scenario: Scenario, wanted: Wanted, tell: Callable[[str], None]) -> 
 def recorded(
     name: str, run: Callable[[Bench], Outcome], wanted: Wanted, tell: Callable[[str], None]
 ) -> tuple[Path, Record]:
-    before, start = load_now(), time.perf_counter()
+    before, start = load_now(with_pace=True), time.perf_counter()
     bench = Bench(wanted.options, tell, wanted.url, wanted.config, wanted.port)
     try:
         outcome = run(bench)

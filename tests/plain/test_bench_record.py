@@ -173,3 +173,23 @@ def test_load_is_what_passed_between() -> None:
     after = {**before, "ticks": (before["ticks"][0] + 30, before["ticks"][1] + 70), "at": before["at"] + 2}
     between = load_between(before, after)
     assert between["busy_share"] == 0.3 and between["seconds"] == 2 and len(between["after"]["average"]) == 3
+
+
+def test_a_slower_machine_is_not_a_slower_program() -> None:
+    def at(pace: float | None) -> Record:
+        side = {"average": [0.0, 0, 0]} | ({"pace_seconds": pace} if pace else {})
+        words = Measure("error_rate", "share", (0.1,), exact=True)
+        return record(seconds(1.0), words, load={"before": side, "after": side})
+
+    for pace, compared in ((0.0105, True), (None, True), (0.013, False)):
+        comparison = compare(at(0.01), at(pace), any_machine=False)
+        assert ("first_fragment_seconds" in [row.key for row in comparison.rows]) is compared, pace
+        assert "error_rate" in [row.key for row in comparison.rows]
+        assert any("30% slower" in note for note in comparison.notes) is not compared
+    assert len(compare(at(0.01), at(0.013)).rows) == 2, "who asks for everything gets it"
+
+
+def test_every_result_says_at_which_pace_the_machine_was(tmp_path: Path) -> None:
+    path = write_result("x", ["x"], {}, tmp_path, [Measure("a", "s", (1.0,))], before=load_now(with_pace=True))
+    load = json.loads(path.read_text())["load"]
+    assert 0.001 < load["before"]["pace_seconds"] < 1 and 0.001 < load["after"]["pace_seconds"] < 1
