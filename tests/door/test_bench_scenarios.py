@@ -98,7 +98,7 @@ def test_the_gold_set_through_text_and_voice(
     assert [row["path"] for row in rows] == ["text to video", "voice to answer"] * 2
     assert all(row["success"] and row["error_rate"] == 0 and row["stage_video"] >= 0 for row in rows)
     assert rows[1]["reply"].startswith("Well, that is Paris") and rows[1]["heard"] == SAID
-    fakes.heard, fakes.language = "Hola, qué vas a hacer esta tarde", "es"
+    fakes.heard, fakes.language = "Hola, qué te gustaría hacer hoy", "es"
     assert gold(url, tmp_path / "b", "--baseline", str(kept), "--minutes", "0") == 1
     (path,) = (tmp_path / "b").glob("*.json")
     assert len(read_record(path).figures["tests"]) == 2, "no further round is begun when the time is over"
