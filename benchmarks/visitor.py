@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from benchmarks.looking_back import kept_texts
+from benchmarks.looking_back import kept_items
 from benchmarks.own_words import Vocabulary
 from deployments.errors import AtCapacity, AvatarError, EngineFailed, NotFound, TimedOut
 from serve_app.client import (
@@ -133,7 +133,7 @@ class Visitor:
         if not talk.resumed:
             self._tally.forgotten.append(f"{self._word}: a new session instead of the old one")
         self._tally.resumed += 1
-        kept = await kept_texts(talk, self._check)
+        kept = [item.text for item in await kept_items(talk, self._check)]
         for text in self._answered[:-1]:
             if text not in kept:
                 self._tally.forgotten.append(f"{self._word}: {text!r} is not among {kept}")

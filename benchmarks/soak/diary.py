@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 WRONG_KEPT = 200
-"""So many words about what went wrong are kept; the rest is counted."""
+"""So many words about what went wrong are kept, and of what was excused; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Diary:
         self.uploads: Counter[tuple[str, str]] = Counter()
         self.troubles: Counter[str] = Counter()
         self.fates: Counter[str] = Counter()
+        self.excused: list[str] = []
         self.wrong: list[str] = []
         self.wrong_beyond = 0
 
@@ -67,6 +68,12 @@ class Diary:
         """Something a client met and got over: a refusal, a lost connection."""
         self.troubles[what] += 1
 
+    def note_excused(self, what: str, trouble: str) -> None:
+        """`what`, in words, would be wrong if no replica had died: it counts as a `trouble`."""
+        self.note_trouble(trouble)
+        if len(self.excused) < WRONG_KEPT:
+            self.excused.append(f"{self.minutes():.1f} min: {what}")
+
     def note_fate(self, what: str) -> None:
         """Something a client did, or that became of it: `resumed`, `slow unread`, `slow closed 4410`."""
         self.fates[what] += 1
@@ -89,6 +96,7 @@ class Diary:
             ],
             "troubles": dict(sorted(self.troubles.items())),
             "fates": dict(sorted(self.fates.items())),
+            "excused": list(self.excused),
             "wrong": list(self.wrong),
             "wrong_beyond": self.wrong_beyond,
         }

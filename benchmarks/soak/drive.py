@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -73,9 +73,10 @@ async def soak(place: Place, plan: Plan, sounds: Callable[[], Float32], tell: Ca
     before = await rested(watch, None, plan.rest_seconds)
     tally = Tally()
     until = diary.minutes() + plan.minutes
-    beside = [asyncio.create_task(watch.run(plan.every_seconds)), asyncio.create_task(_tell_on(diary, until, tell))]
+    works = {"the watch": watch.run(plan.every_seconds), "who tells of it": _tell_on(diary, until, tell)}
     if plan.kill:
-        beside.append(asyncio.create_task(_kill_on(plan, diary, until)))
+        works["what kills"] = _kill_on(plan, diary, until)
+    beside = [asyncio.create_task(_noted(name, work, diary)) for name, work in works.items()]
     try:
         await asyncio.gather(
             *(_kept_up(name, make, diary, until, plan) for name, make in everybody(place, plan, diary, sounds, tally))
@@ -166,13 +167,22 @@ def _note_tally(tally: Tally, diary: Diary) -> None:
     diary.fates["visitor resumed"] += tally.resumed
 
 
+async def _noted(name: str, work: Awaitable[None], diary: Diary) -> None:
+    """Without whoever watches or kills nothing more would be found: it must not be missing without a word."""
+    try:
+        await work
+    except Exception as error:
+        diary.note_wrong(f"{name} fell over: {error!r}")
+
+
 async def rested(watch: Watch, before: Sample | None, seconds: float, limits: Limits | None = None) -> Sample:
-    """The application once it is calm: with what was `before`, where that is given, or as soon as its gateways say how
-    many tasks they have. After so many seconds as it is then."""
+    """The application once its gateways say how many tasks they have, and it is calm: with no more than what was
+    `before`, where that is given. After so many seconds as it is then."""
     limits, deadline = limits or Limits(), time.monotonic() + seconds
     while True:
         now = await watch.look()
-        calm = (bool(now.gateway_tasks) or not watch.hears) if before is None else not rest_wrong(before, now, limits)
+        heard = bool(now.gateway_tasks) or not watch.hears
+        calm = heard and (before is None or not rest_wrong(before, now, limits))
         if calm or time.monotonic() > deadline:
             return now
         await asyncio.sleep(3)

@@ -14,8 +14,8 @@ def busy_code(code: str) -> bool:
 
 
 def excused(diary: Diary, what: str, trouble: str) -> None:
-    """`what` happened: a mere `trouble` where a replica has just died, else wrong."""
+    """`what` happened: a mere `trouble` where a replica has just died, else wrong. Its words are kept either way."""
     if diary.killed_within(AFTER_DEATH_SECONDS):
-        diary.note_trouble(trouble)
+        diary.note_excused(what, trouble)
     else:
         diary.note_wrong(what)

@@ -55,7 +55,7 @@ def plot_soak(record: Record, target: Path) -> Path:
 
 def _title(record: Record) -> str:
     machine, diary = record.machine, record.figures["diary"]
-    wrong = len(record.figures["wrong"])
+    wrong = len(record.figures["wrong"]) + diary["wrong_beyond"]
     return (
         f"soak: {diary['minutes']:.0f} minutes, {len(diary['answers'])} answers, {len(diary['killed'])} replicas "
         f"killed (dotted), {sum(one['count'] for one in diary['uploads'])} bad uploads; "

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from benchmarks.listener import Answer, Listener
-from benchmarks.looking_back import kept_texts
+from benchmarks.looking_back import kept_items
 from benchmarks.soak.diary import AnswerRow, Diary
 from benchmarks.soak.excuses import busy_code, excused
 from benchmarks.soak.track import Timeline, Track, film_of, track_of
 from benchmarks.spoken_turn import Person, answered, person, voiced_end
 from deployments.contracts import Float32
 from deployments.errors import AvatarError, NotFound
-from serve_app.client import RealtimeConversation, SessionClosed, Ticket
+from serve_app.client import HeardAll, RealtimeConversation, SessionClosed, Ticket
 from serve_app.realtime.answering import BUSY
 
 _WHOLE = ("completed", "incomplete")
@@ -51,7 +51,7 @@ class Regular:
         """A new conversation."""
         self._ticket: Ticket | None = None
         self._timeline = Timeline()
-        self._said: deque[list[str]] = deque(maxlen=_REMEMBERED)
+        self._said: deque[list[HeardAll]] = deque(maxlen=_REMEMBERED)
 
     async def run(self, until_minutes: float) -> None:
         while self._diary.minutes() < until_minutes:
@@ -85,15 +85,18 @@ class Regular:
         self._ticket = talk.ticket
 
     async def _look_back(self, talk: RealtimeConversation) -> None:
-        """It has to be the same conversation as before, with all that was said in it but perhaps the last."""
+        """It has to be the same conversation as before, with all that was said in it but perhaps the last: item by
+        item, since the same few questions are asked again and again."""
         self._diary.note_fate(f"{self._name} resumed")
         self._timeline.resumed()
         if not talk.resumed:
             self._wrong("has got a new session instead of the old one")
-        kept = await kept_texts(talk)
-        missing = [text for turn in list(self._said)[:-1] for text in turn if text not in kept]
-        if missing:
+        kept = {item.item_id: item.text for item in await kept_items(talk)}
+        forgotten = [[heard.text for heard in turn if kept.get(heard.item_id) != heard.text] for turn in self._said]
+        if missing := [text for texts in forgotten[:-1] for text in texts]:
             self._wrong(f"what was said is forgotten: {missing}")
+        if forgotten and forgotten[-1]:
+            self._said.pop()  # it was being saved when the line was lost: the next time it is not the last
 
     async def _turn(self, somebody: Person) -> None:
         """One question and its answer. Raises what ends the conversation."""
@@ -108,13 +111,14 @@ class Regular:
             async with asyncio.timeout(self._patience):
                 await somebody.talk.played_out()
         except TimeoutError as error:
-            excused(self._diary, f"{self._name}: {error}", "nothing came in time")
+            what = str(error) or f"what came was not played in {self._patience:g} s"
+            excused(self._diary, f"{self._name}: {what}", "nothing came in time")
         late = {stall.response_id: 0.0 for stall in player.stalls[stalls:]}
         for stall in player.stalls[stalls:]:
             late[stall.response_id] += stall.seconds
         for answer in listener.answers:
             await self._look_at(answer, end_at, late.get(answer.response_id, 0.0))
-        if said := [heard.text for heard in listener.heard if heard.text]:
+        if said := [heard for heard in listener.heard if heard.text]:
             self._said.append(said)
         for refusal in listener.refusals:
             self._diary.note_trouble(f"{self._name}: {refusal.code}")

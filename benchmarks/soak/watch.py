@@ -84,13 +84,13 @@ def tasks_in(exported: str) -> dict[str, int]:
 def kept_in(folder: Path | None) -> tuple[int, int]:
     """Files and their bytes."""
     files = bytes_kept = 0
-    for path in folder.rglob("*") if folder is not None else ():
-        try:
-            if path.is_file():
-                bytes_kept += path.stat().st_size
-                files += 1
-        except OSError:
-            continue  # deleted just now
+    for place, _, names in os.walk(folder) if folder is not None else ():
+        for name in names:
+            try:
+                bytes_kept += os.stat(os.path.join(place, name)).st_size
+            except OSError:
+                continue  # deleted just now
+            files += 1
     return files, bytes_kept
 
 

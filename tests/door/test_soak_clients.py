@@ -19,6 +19,9 @@ from benchmarks.soak.slow import Slow
 from benchmarks.soak.slow_ways import WAYS, Limits
 from benchmarks.soak.vandals import STRANGER, Vandal
 from deployments.contracts import Float32
+from deployments.errors import EngineFailed
+from serve_app.client import HeardAll, ItemDone, RealtimeEvent
+from serve_app.client.realtime_events import Other
 from serve_app.gateway.settings import GatewaySettings
 from serve_app.realtime.failures import CloseCode
 from serve_app.realtime.settings import RealtimeSettings
@@ -130,13 +133,51 @@ async def test_a_lost_line_without_a_death_and_a_forgotten_session_are_wrong(tmp
     assert "1011" in lost and "could not be resumed" in forgotten
 
 
+class Kept:
+    """A resumed conversation that has kept these items of the person's."""
+
+    resumed = True
+
+    def __init__(self, *items: str) -> None:
+        self._events: list[RealtimeEvent] = [ItemDone(item, "user", "Why?") for item in items]
+        self._events.append(Other("input_audio_buffer.cleared", {}))
+
+    async def send(self, kind: str) -> str:
+        return "event_1"
+
+    async def __anext__(self) -> RealtimeEvent:
+        return self._events.pop(0)
+
+
+async def test_what_is_forgotten_is_found_though_the_same_was_said_again() -> None:
+    diary = Diary()
+    somebody: Any = regular("http://nowhere", diary)
+    somebody._said.extend([HeardAll(item, "Why?")] for item in "abc")
+    await somebody._look_back(Kept("a", "b"))
+    assert diary.wrong == [], "the last was being saved"
+    somebody._said.append([HeardAll("d", "Why?")])
+    await somebody._look_back(Kept("a", "b", "d"))
+    assert diary.wrong == [], "and is not missed later"
+    await somebody._look_back(Kept("b", "d"))
+    (wrong,) = diary.wrong
+    assert "what was said is forgotten: ['Why?']" in wrong
+
+
 @pytest.mark.usefixtures("loud_ears")
-async def test_an_answer_that_does_not_come_and_one_that_fails_are_wrong(tmp_path: Path) -> None:
-    stages = FakeStages(delays={"reply_piece": 30.0})
+@pytest.mark.parametrize(
+    ("stages", "words"),
+    [
+        (FakeStages(delays={"reply_piece": 30.0}), "an answer did not come in"),
+        (FakeStages(errors={"reply": EngineFailed("It broke.")}), "an answer failed without a replica's death"),
+    ],
+)
+async def test_an_answer_that_does_not_come_and_one_that_fails_are_wrong(
+    tmp_path: Path, stages: FakeStages, words: str
+) -> None:
     diary = Diary()
     async with served_here(realtime_app(stages, tmp_path), timeout_graceful_shutdown=1) as url:
-        await regular(url, diary, patience_seconds=1.0).run(2 / 60)
-    assert "did not come in" in diary.wrong[0]
+        await regular(url, diary, patience_seconds=3.0).run(2 / 60)
+    assert words in diary.wrong[0]
 
 
 @pytest.mark.parametrize(

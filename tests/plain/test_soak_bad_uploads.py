@@ -52,6 +52,7 @@ def test_what_happens_after_a_death_is_excused_and_nothing_else() -> None:
     diary.note_killed("TTS")
     excused(diary, "a thing", "trouble")
     assert not diary.wrong and diary.troubles["trouble"] == 1
+    assert diary.as_json()["excused"] == ["0.0 min: a thing"], "who reads the result sees what was excused"
     now = AFTER_DEATH_SECONDS + 1
     excused(diary, "a thing", "trouble")
     assert "a thing" in diary.wrong[0]

@@ -89,6 +89,16 @@ async def test_who_does_not_end_is_noted(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not any("slow" in what for what in watched.diary.wrong), "who is slow just leaves"
 
 
+@pytest.mark.usefixtures("fakes")
+async def test_a_watch_that_falls_over_is_not_missing_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def blind(watch: Any, every_seconds: float) -> None:
+        raise ZeroDivisionError("no eyes")
+
+    monkeypatch.setattr(drive_module.Watch, "run", blind)
+    watched = await soak(NOWHERE, PLAN, silence, lambda text: None)
+    assert any("the watch fell over: ZeroDivisionError('no eyes')" in what for what in watched.diary.wrong)
+
+
 def test_as_many_as_were_asked_for_take_part() -> None:
     plan = Plan(regulars=2, visitors=3, slow=0, vandals=1)
     found = everybody(NOWHERE, plan, Diary(), silence, Tally())
@@ -128,6 +138,23 @@ async def test_calm_is_waited_for() -> None:
     assert (await rested(watch, None, 20)).gateway_tasks and time.monotonic() - start < 15
     impatient: Any = Calming()
     assert (await rested(impatient, before, 0)).gateway_tasks == {"Session.run": 5}
+
+
+async def test_an_exporter_that_says_nothing_for_once_does_not_make_it_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [{}, {"Session.run": 1}]
+
+    class Hoarse:
+        hears = True
+
+        async def look(self) -> Sample:
+            return Sample(0.0, (), said.pop(0), 1, 0, 0)
+
+    async def at_once(seconds: float) -> None: ...
+
+    monkeypatch.setattr(drive_module.asyncio, "sleep", at_once)
+    watch: Any = Hoarse()
+    before = Sample(0.0, (), {"Session.run": 1}, 1, 0, 0)
+    assert (await rested(watch, before, 20)).gateway_tasks == {"Session.run": 1}
 
 
 def test_options_become_a_plan() -> None:
