@@ -95,7 +95,8 @@ class Responder:
 
     def _over(self, task: "asyncio.Task[None]") -> None:
         """The response may be remembered for long, and is then part of a cycle: its encoder, which holds threads and
-        megabytes, is not to wait for the garbage collector."""
+        megabytes, is not to wait for the garbage collector. Where a lost line has ended it, nobody else keeps time."""
+        self._keep_time()
         self._packing = Sound()
         self.ended.set()
 

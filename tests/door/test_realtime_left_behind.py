@@ -4,13 +4,16 @@ import asyncio
 import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 
-from serve_app.client import AnswerDone, AsyncAvatarClient, MediaPiece
+from serve_app.client import AnswerBegun, AnswerDone, AsyncAvatarClient, MediaPiece
 from serve_app.media.aac import AacEncoder
 from tests.door.live import served_here
+from tests.door.realtime_line import realtime_app
+from tests.fakes.stages import FakeStages
 
 
 @pytest.fixture
@@ -42,3 +45,26 @@ async def test_no_encoder_with_its_threads_outlives_its_answer(app: Starlette, i
                     await asyncio.sleep(0.01)
             threads.append(len(os.listdir("/proc/self/task")))
     assert threads[-1] <= threads[0] + 1, threads
+
+
+async def test_after_a_lost_line_the_next_answer_begins_where_the_media_of_the_last_one_ended(tmp_path: Path) -> None:
+    app = realtime_app(FakeStages(reply_pieces=("And then they went on. ",) * 20), tmp_path)
+    async with (
+        served_here(app, timeout_graceful_shutdown=1) as url,
+        AsyncAvatarClient(url) as client,
+        asyncio.timeout(30),
+    ):
+        async with client.realtime(video=True, language="en") as talk:
+            await talk.say("Hello there. How are you? I have a long story to tell.")
+            made_ms = 0
+            while made_ms < 600:
+                event = await anext(talk)
+                assert not isinstance(event, AnswerDone)
+                made_ms += event.duration_ms if isinstance(event, MediaPiece) else 0
+            ticket = talk.ticket
+            talk.abort()
+        async with client.realtime(ticket=ticket) as talk:
+            await talk.say("Go on.")
+            while not isinstance(event, AnswerBegun):
+                event = await anext(talk)
+    assert event.start_seconds >= made_ms / 1000
