@@ -37,7 +37,6 @@ def run(bench: Bench) -> Outcome:
                 rows[kind].append(worked(application.process_id, make) | {"of": name})
                 bench.tell(f"{number} of {len(makers)}: {rows[kind][-1]['total']:.2f} CPU seconds for one of media")
         bench.tell("doing nothing")
-        time.sleep(_SETTLE_SECONDS)
         rows["nothing"] = _idle(application.process_id, float(bench.options["idle"]))
     return Outcome([measure for kind, found in rows.items() for measure in measures(kind, found)], rows)
 
@@ -59,7 +58,10 @@ def _idle(process_id: int, seconds: float) -> list[dict[str, Any]]:
         time.sleep(seconds / _IDLE_PARTS)
         return {"media_seconds": seconds / _IDLE_PARTS}
 
-    return [worked(process_id, wait) | {"of": "nothing"} for _ in range(_IDLE_PARTS)] if seconds else []
+    if not seconds:
+        return []
+    time.sleep(_SETTLE_SECONDS)
+    return [worked(process_id, wait) | {"of": "nothing"} for _ in range(_IDLE_PARTS)]
 
 
 def worked(process_id: int, make: Make) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,6 +49,14 @@ def test_what_makes_nothing_of_the_answer_is_serving(monkeypatch: pytest.MonkeyP
     row = worked(1, lambda: {"media_seconds": 4.0, "reply": "Yes."})
     assert (row["LLM"], row[SERVING], row["total"]) == (0.5, 0.25, 0.75)
     assert row["processes"] == {"LLM": 0.5, "ServeController": 0.125, "gcs_server": 0.125}
+
+
+def test_rest_is_measured_in_parts_after_a_while_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(profile, "time", SimpleNamespace(sleep=slept.append, perf_counter=time.perf_counter))
+    monkeypatch.setattr(profile, "processor_seconds", lambda process_id: {1: ("gcs_server", 3.0)})
+    assert profile._idle(1, 0.0) == [] and slept == []
+    assert [row["media_seconds"] for row in profile._idle(1, 30.0)] == [10.0] * 3 and slept == [10] * 4
 
 
 def test_a_stage_that_did_nothing_has_no_measure() -> None:
