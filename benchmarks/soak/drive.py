@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -99,26 +100,22 @@ def everybody(
         return random.Random(f"{plan.seed} {name}")
 
     words = Vocabulary()
-    found: list[tuple[str, Callable[[], Client]]] = []
-    for number in range(plan.regulars):
-        name = f"regular {number + 1}"
-        found.append(
-            (name, lambda name=name: Regular(place.url, diary, chance(name), sounds, name, plan.patience_seconds))
-        )
-    for number in range(plan.visitors):
-        name = f"visitor {number + 1}"
-        found.append((name, lambda name=name: _Visiting(place.url, diary, chance(name), words, tally, plan)))
-    for number in range(plan.slow):
-        name = f"slow {number + 1}"
-        found.append((name, lambda name=name: Slow(place.url, diary, chance(name), limits=plan.limits)))
-    for number in range(plan.vandals):
-        name = f"vandal {number + 1}"
-        found.append((name, lambda name=name: _vandal(place.url, diary, chance(name), plan)))
-    return found
-
-
-def _vandal(url: str, diary: Diary, chance: random.Random, plan: Plan) -> Vandal:
-    return Vandal(url, diary, chance, pause_seconds=plan.vandal_pause_seconds)
+    makers: tuple[tuple[str, int, Callable[[str], Client]], ...] = (
+        (
+            "regular",
+            plan.regulars,
+            lambda name: Regular(place.url, diary, chance(name), sounds, name, plan.patience_seconds),
+        ),
+        ("visitor", plan.visitors, lambda name: _Visiting(place.url, diary, chance(name), words, tally, plan)),
+        ("slow", plan.slow, lambda name: Slow(place.url, diary, chance(name), limits=plan.limits)),
+        (
+            "vandal",
+            plan.vandals,
+            lambda name: Vandal(place.url, diary, chance(name), pause_seconds=plan.vandal_pause_seconds),
+        ),
+    )
+    named = [(f"{word} {number + 1}", make) for word, count, make in makers for number in range(count)]
+    return [(name, partial(make, name)) for name, make in named]
 
 
 class _Visiting:

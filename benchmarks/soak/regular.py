@@ -120,6 +120,8 @@ class Regular:
             await self._look_at(answer, end_at, late.get(answer.response_id, 0.0))
         if said := [heard for heard in listener.heard if heard.text]:
             self._said.append(said)
+        if len(said) < len(listener.heard):
+            self._diary.note_trouble(f"{self._name}: nothing was understood")
         for refusal in listener.refusals:
             self._diary.note_trouble(f"{self._name}: {refusal.code}")
 

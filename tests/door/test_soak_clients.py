@@ -180,6 +180,14 @@ async def test_an_answer_that_does_not_come_and_one_that_fails_are_wrong(
     assert words in diary.wrong[0]
 
 
+@pytest.mark.usefixtures("loud_ears")
+async def test_questions_that_are_not_understood_are_counted(tmp_path: Path) -> None:
+    diary = Diary()
+    async with served_here(realtime_app(FakeStages(heard=""), tmp_path), timeout_graceful_shutdown=1) as url:
+        await regular(url, diary).run(2 / 60)
+    assert diary.wrong == [] and diary.troubles["regular: nothing was understood"] >= 1
+
+
 @pytest.mark.parametrize(
     ("name", "ending"),
     [

@@ -20,7 +20,7 @@ from benchmarks.soak.diary import AnswerRow, Diary
 from benchmarks.soak.drive import Place, Plan, everybody, rested, soak
 from benchmarks.soak.scenario import changes_of, plan_of, sounds, store_folder
 from benchmarks.soak.verdict import verdict
-from benchmarks.soak.watch import Sample
+from benchmarks.soak.watch import Sample, Watch
 from benchmarks.visitor import Tally
 from serve_app.args import AppArgs
 
@@ -94,7 +94,7 @@ async def test_a_watch_that_falls_over_is_not_missing_without_a_word(monkeypatch
     async def blind(watch: Any, every_seconds: float) -> None:
         raise ZeroDivisionError("no eyes")
 
-    monkeypatch.setattr(drive_module.Watch, "run", blind)
+    monkeypatch.setattr(Watch, "run", blind)
     watched = await soak(NOWHERE, PLAN, silence, lambda text: None)
     assert any("the watch fell over: ZeroDivisionError('no eyes')" in what for what in watched.diary.wrong)
 
@@ -151,7 +151,7 @@ async def test_an_exporter_that_says_nothing_for_once_does_not_make_it_calm(monk
 
     async def at_once(seconds: float) -> None: ...
 
-    monkeypatch.setattr(drive_module.asyncio, "sleep", at_once)
+    monkeypatch.setattr(asyncio, "sleep", at_once)
     watch: Any = Hoarse()
     before = Sample(0.0, (), {"Session.run": 1}, 1, 0, 0)
     assert (await rested(watch, before, 20)).gateway_tasks == {"Session.run": 1}
