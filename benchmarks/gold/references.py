@@ -6,7 +6,6 @@ Each is the voice that answers in its language by default, saying sentences that
 gave them at the time, without codec or container: a voice that has become muffled, or another one, is less like it.
 """
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,7 +34,8 @@ def main() -> None:
     from deployments.tts.settings import TtsSettings
     from deployments.weights.settings import WeightsSettings
 
-    engine = build_engine(TtsSettings(warm_up=False), WeightsSettings(), {}.__getitem__)
+    enrolled: dict[str, bytes] = {}
+    engine = build_engine(TtsSettings(warm_up=False), WeightsSettings(), enrolled.__getitem__)
     FOLDER.mkdir(exist_ok=True)
     for language, voice in VOICES.items():
         pieces = [
@@ -50,4 +50,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

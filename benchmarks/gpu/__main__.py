@@ -106,7 +106,7 @@ def main(words: Sequence[str] | None = None) -> None:
     for run in renderings(networks, inputs, device, batches, seconds):
         runs.append(with_ceiling(run, best))
         print(json.dumps(runs[-1]), flush=True)
-    figures = {
+    figures: dict[str, Any] = {
         "measures_a_card": device.type == "cuda" and not arguments.narrow,
         "note": "a test of the program with narrow networks: no figure of a card" if arguments.narrow else "",
         "device": describe_device(device),
