@@ -71,8 +71,8 @@ class Pictures:
         return av.VideoFrame.from_ndarray(self._converted(picture), format="nv12")
 
     def _converted(self, picture: Image) -> Image:
-        """The picture's planes, until the next call. A colour sample is the mean of two by two pixels, taken before it
-        is rounded; swscale, which filters wider, takes twice the time."""
+        """The picture's planes, until the next call. A colour sample is that of the mean of two by two pixels; swscale,
+        which filters wider, takes twice the time."""
         luma, chroma = self._planes[: self._height], self._planes[self._height :]
         cv2.extractChannel(cv2.transform(picture, _FROM_BGR), 0, luma)
         quarter = cv2.resize(picture, (self._width // 2, self._height // 2), interpolation=cv2.INTER_AREA)
