@@ -59,8 +59,8 @@ def _not_yet(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 class Talk:
     """One session: what was said, how it is set, and the way out. `epoch` counts its connections.
 
-    `next_frame` is where the next response starts on the session's timeline; `responses` counts them.
-    `expires_at` in Unix seconds.
+    `next_frame` is where the next response starts on the session's timeline, and `filming_since` when one began that
+    is not over and will move it. `responses` counts them. `filming_since` and `expires_at` in Unix seconds.
     """
 
     id: str
@@ -76,6 +76,7 @@ class Talk:
     configuration: Configuration = field(default_factory=Configuration)
     history: History = field(default_factory=History)
     next_frame: int = 0
+    filming_since: float | None = None
     responses: int = 0
     expires_at: int = 0
     changed: Callable[[], None] = lambda: None

@@ -3,7 +3,10 @@
 import asyncio
 import json
 import logging
+import math
+import time
 
+from deployments.contracts import FRAMES_PER_SECOND
 from deployments.errors import AvatarError
 from serve_app.coordinator.contracts import SessionSnapshot
 from serve_app.realtime.configuration import Configuration
@@ -19,6 +22,7 @@ def snapshot_of(talk: Talk) -> SessionSnapshot:
         "configuration": talk.configuration.model_dump(mode="json"),
         "items": [item.as_state() for item in talk.history.items],
         "next_frame": talk.next_frame,
+        "filming_since": talk.filming_since,
         "responses": talk.responses,
     }
     messages, data = talk.history.messages(), json.dumps(state, ensure_ascii=False)
@@ -32,6 +36,10 @@ def restore(talk: Talk, snapshot: SessionSnapshot) -> None:
     talk.configuration = Configuration.model_validate_json(json.dumps(state["configuration"]), strict=True)
     talk.history = History(Item.from_state(item) for item in state["items"])
     talk.next_frame, talk.responses = state["next_frame"], state["responses"]
+    if (since := state.get("filming_since")) is not None:
+        # The gateway died in the middle of an answer. No more of it can have been sent than there was time for.
+        seconds = max(0.0, time.time() - since) + talk.host.conversation.max_ahead_seconds
+        talk.next_frame += math.ceil(seconds * FRAMES_PER_SECOND)
     for item in talk.history.items:
         if item.status == "in_progress":
             item.status = "incomplete"

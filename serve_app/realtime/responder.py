@@ -7,6 +7,7 @@ until `release`, and nobody learns of one that is withdrawn.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -226,6 +227,7 @@ class Responder:
         if self.plan.picture:
             described = await self._talk.host.stages.describe_video()
             self._packing = Film(described.frame_size, self._talk.next_frame)
+            self._talk.filming_since = time.time()
         self.telling.created()
 
     async def _tell(self, event: Event) -> None:
@@ -284,6 +286,7 @@ class Responder:
         """The next response goes on where this one's media end."""
         if isinstance(self._packing, Film):
             self._talk.next_frame = max(self._talk.next_frame, self._packing.next_frame)
+            self._talk.filming_since = None
 
     def _report(self, timings: dict[str, float], filled_seconds: float) -> dict[str, object]:
         return {

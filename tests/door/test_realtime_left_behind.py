@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 
 from serve_app.client import AnswerBegun, AnswerDone, AsyncAvatarClient, MediaPiece
 from serve_app.media.aac import AacEncoder
+from serve_app.realtime.keeping import Keeper
 from tests.door.live import served_here
 from tests.door.realtime_line import realtime_app
 from tests.fakes.stages import FakeStages
@@ -47,7 +48,10 @@ async def test_no_encoder_with_its_threads_outlives_its_answer(app: Starlette, i
     assert threads[-1] <= threads[0] + 1, threads
 
 
-async def test_after_a_lost_line_the_next_answer_begins_where_the_media_of_the_last_one_ended(tmp_path: Path) -> None:
+@pytest.mark.parametrize("killed", [False, True], ids=["the line is lost", "the gateway dies"])
+async def test_the_next_answer_begins_where_the_media_of_a_broken_off_one_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
     app = realtime_app(FakeStages(reply_pieces=("And then they went on. ",) * 20), tmp_path)
     async with (
         served_here(app, timeout_graceful_shutdown=1) as url,
@@ -62,6 +66,12 @@ async def test_after_a_lost_line_the_next_answer_begins_where_the_media_of_the_l
                 assert not isinstance(event, AnswerDone)
                 made_ms += event.duration_ms if isinstance(event, MediaPiece) else 0
             ticket = talk.ticket
+            if killed:  # it saves nothing any more
+
+                async def nothing(keeper: Keeper, goodbye: bool = False) -> None: ...
+
+                monkeypatch.setattr(Keeper, "last", nothing)
+                monkeypatch.setattr(Keeper, "_save", nothing)
             talk.abort()
         async with client.realtime(ticket=ticket) as talk:
             await talk.say("Go on.")
