@@ -88,7 +88,7 @@ async def soak(place: Place, plan: Plan, sounds: Callable[[], Float32], tell: Ca
         await asyncio.gather(*beside, return_exceptions=True)
     _note_tally(tally, diary)
     tell("everybody has gone: waiting until all is calm")
-    return Watched(diary, watch.samples, before, await rested(watch, before, plan.rest_seconds))
+    return Watched(diary, watch.samples, before, await rested(watch, before, plan.rest_seconds), plan.kill)
 
 
 def everybody(

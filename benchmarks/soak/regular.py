@@ -112,7 +112,7 @@ class Regular:
                 await somebody.talk.played_out()
         except TimeoutError as error:
             what = str(error) or f"what came was not played in {self._patience:g} s"
-            excused(self._diary, f"{self._name}: {what}", "nothing came in time")
+            self._wrong(what)  # a stage that dies is tried once more, or there is an error: nobody is to wait for ever
         late = {stall.response_id: 0.0 for stall in player.stalls[stalls:]}
         for stall in player.stalls[stalls:]:
             late[stall.response_id] += stall.seconds

@@ -39,17 +39,20 @@ class Slow:
 
     async def go(self, name: str) -> None:
         """One of the ways. Notes how it ended, and whether it may end so."""
-        way = self._ways[name]
+        way, held = self._ways[name], False
         seconds = way.patience(self._limits)
         try:
             async with asyncio.timeout(seconds):
                 ending = await way.go(self._url, self._chance, self._limits)
         except TimeoutError:
-            ending = f"nothing for {seconds:.0f} s"
+            ending, held = f"nothing for {seconds:.0f} s", True
         except ConnectionClosed as error:
             ending = f"closed {error.rcvd.code if error.rcvd else 1006}"
         except (OSError, WebSocketException) as error:
             ending = f"lost: {type(error).__name__}"
         self._diary.note_fate(f"slow {name}: {ending}")
-        if ending not in way.endings:
-            excused(self._diary, f"slow: {name}: {ending}, not {' or '.join(way.endings)}", f"slow {name}: {ending}")
+        said = f"slow: {name}: {ending}, not {' or '.join(way.endings)}"
+        if held:
+            self._diary.note_wrong(said)  # no death explains that one is kept waiting
+        elif ending not in way.endings:
+            excused(self._diary, said, f"slow {name}: {ending}")

@@ -35,12 +35,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A soak that is over. `before` and `after`: the application at rest."""
+    """A soak that is over. `before` and `after`: the application at rest. `to_die`: deployments whose replicas were to
+    be killed."""
 
     diary: Diary
     samples: Sequence[Sample]
     before: Sample
     after: Sample
+    to_die: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def verdict(watched: Watched, limits: Limits | None = None) -> Verdict:
     long_enough = bool(samples) and samples[-1].minutes - samples[0].minutes >= LEAST_MINUTES
     growing = [*memory_wrong(samples, limits), *counts_wrong(samples, limits)] if long_enough else []
     wrong = [*diary.wrong, *growing, *rest_wrong(watched.before, watched.after, limits)]
-    wrong += drift_wrong(diary.answers, limits)
+    wrong += [*drift_wrong(diary.answers, limits), *missing(watched)]
     count = len(wrong) + diary.wrong_beyond
     measures = [Measure("wrong", COUNT, (float(count),), exact=True), *answer_measures(diary), *growths(samples)]
     figures = {
@@ -70,6 +72,20 @@ def verdict(watched: Watched, limits: Limits | None = None) -> Verdict:
         "at_rest": {"before": rest_of(watched.before), "after": rest_of(watched.after)},
     }
     return Verdict(measures, figures, wrong)
+
+
+def missing(watched: Watched) -> list[str]:
+    """A soak in which nothing happened, or that saw nothing, has shown nothing."""
+    diary, found = watched.diary, []
+    if not watched.samples:
+        found.append("nothing was watched")
+    if not any(row.status == "completed" for row in diary.answers):
+        found.append("not one answer was completed")
+    if watched.to_die and not diary.killed:
+        found.append(f"no replica of {', '.join(watched.to_die)} was found to be killed")
+    if watched.before.gateway_tasks and not watched.after.gateway_tasks:
+        found.append("at rest no gateway has told of its tasks")
+    return found
 
 
 def memory_wrong(samples: Sequence[Sample], limits: Limits) -> list[str]:

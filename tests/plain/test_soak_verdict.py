@@ -44,7 +44,24 @@ def rest(**fields: Any) -> Sample:
 
 
 def judged(watched: list[Sample], diary: Diary | None = None, after: Sample | None = None) -> Verdict:
-    return verdict(Watched(diary or Diary(), watched, rest(), after or rest()))
+    return verdict(Watched(diary or answered(), watched, rest(), after or rest()))
+
+
+def answered() -> Diary:
+    """Of a soak in which somebody was answered."""
+    diary = Diary()
+    diary.note_answer(AnswerRow(1.0, "regular", "completed", "", 1.5, 4.0, None, None, 0, 0.0))
+    return diary
+
+
+def test_a_soak_that_saw_nothing_is_not_well() -> None:
+    nothing = verdict(Watched(Diary(), [], rest(), rest(gateway_tasks={}), ("TSS",)))
+    assert nothing.wrong == [
+        "nothing was watched",
+        "not one answer was completed",
+        "no replica of TSS was found to be killed",
+        "at rest no gateway has told of its tasks",
+    ]
 
 
 def test_what_stays_as_it_is_is_well() -> None:
@@ -99,7 +116,6 @@ def test_more_replicas_are_no_leak() -> None:
 def test_a_short_soak_is_not_judged_by_its_memory() -> None:
     found = judged(samples(grows("ProxyActor", "resident", 30 * MIB), minutes=5))
     assert found.wrong == [] and not found.figures["memory_and_descriptors_judged"]
-    assert judged([]).wrong == [], "nothing was seen"
 
 
 def test_what_is_left_behind_at_rest() -> None:
@@ -112,7 +128,8 @@ def test_what_is_left_behind_at_rest() -> None:
         "at rest a gateway has 7 tasks of Session.run, and had 0",
         "at rest the client has 50 tasks, and had 5",
     ]
-    assert judged(samples(), after=rest(gateway_tasks={})).wrong == [], "nobody told of them"
+    silent = rest(gateway_tasks={})
+    assert verdict(Watched(answered(), samples(), silent, silent)).wrong == [], "a server that does not tell of them"
 
 
 def row(minutes: float, offset: float | None, status: str = "completed") -> AnswerRow:
@@ -134,7 +151,7 @@ def test_drift_that_grows_from_answer_to_answer() -> None:
 
 
 def test_what_the_diary_calls_wrong_is_wrong() -> None:
-    diary = Diary()
+    diary = answered()
     diary.note_wrong("the session could not be resumed")
     found = judged(samples(), diary)
     assert found.wrong == ["0.0 min: the session could not be resumed"] and found.measures[0].samples == (1,)
@@ -153,7 +170,7 @@ def test_what_rays_daemons_keep_of_each_worker_is_measured_and_not_judged() -> N
 def test_limits_can_be_turned() -> None:
     growing = samples(grows("ProxyActor", "resident", 2 * MIB))
     generous = Limits(total_share=1, kind_share=5)
-    assert verdict(Watched(Diary(), growing, rest(), rest()), generous).wrong == []
+    assert verdict(Watched(answered(), growing, rest(), rest()), generous).wrong == []
 
 
 def test_lines_over_time() -> None:
