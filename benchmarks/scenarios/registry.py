@@ -91,7 +91,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "where the processors' time goes: CPU seconds of each stage and of Serve for a second of media, and at rest",
         "benchmarks.scenarios.profile",
         (
-            Option("questions", 9, "spoken questions, over three languages"),
+            Option("questions", 9, "spoken questions, one of each language in turn"),
             Option("texts", 2, "long texts to be read"),
             Option("idle", 30.0, "seconds in which nobody asks for anything; 0 leaves them out"),
         ),

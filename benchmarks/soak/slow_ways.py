@@ -151,7 +151,10 @@ async def fall_silent(url: str, chance: random.Random, limits: Limits) -> str:
             return _ending(event)
         report = {"type": "avatar.playback", "response_id": event["response_id"], "played_ms": 0, "stalled": False}
         await talk.send(json.dumps(report))
-        return str(await _until(talk, "nothing"))
+        while True:  # of an answer that failed there may be nothing left to play: then silence is no fault
+            done = await _until(talk, "response.done")
+            if done["response"]["status"] == "failed":
+                return _ending(done)
 
 
 async def half_a_message(url: str, chance: random.Random, limits: Limits) -> str:
