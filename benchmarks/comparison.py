@@ -70,15 +70,25 @@ class Comparison:
         return [row for row in self.rows if row.verdict in COUNTING]
 
 
-def compare(first: Record, second: Record, least: float = LEAST, any_machine: bool = True) -> Comparison:
+def compare(
+    first: Record,
+    second: Record,
+    least: float = LEAST,
+    any_machine: bool = True,
+    least_of_machine: float | None = None,
+) -> Comparison:
     """Without `any_machine`, what depends on the machine is compared only where both have the same one, at the same
-    pace."""
+    pace. `least_of_machine`: from which share on such differences count, where that is another than `least`."""
     old = {measure.key: measure for measure in first.measures}
     new = {measure.key: measure for measure in second.measures}
     same_machine = machine_of(first) == machine_of(second) and abs(slower_by(first, second)) < ALIKE
     common = [key for key in old if key in new and (any_machine or same_machine or old[key].unit not in OF_THE_MACHINE)]
     judged = sum(not old[key].exact and old[key].stray != 0 for key in common)  # the others leave nothing to chance
-    rows = [_compared(old[key], new[key], FALSE_ALARMS / max(1, judged), least) for key in common]
+    chance, of_machine = FALSE_ALARMS / max(1, judged), least if least_of_machine is None else least_of_machine
+    rows = [
+        _compared(old[key], new[key], chance, of_machine if old[key].unit in OF_THE_MACHINE else least)
+        for key in common
+    ]
     rows += [_alone(measure, Verdict.GONE) for key, measure in old.items() if key not in new]
     rows += [_alone(measure, Verdict.NEW) for key, measure in new.items() if key not in old]
     return Comparison(rows, differences_of(first, second))

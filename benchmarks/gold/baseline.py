@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.comparison import Comparison, compare
+from benchmarks.comparison import LEAST, Comparison, compare
 from benchmarks.record import Record, read_record
 from benchmarks.tables import as_text, shown
 
@@ -18,12 +18,13 @@ _STAGES = ("stage_asr", "stage_llm", "stage_tts", "stage_video")
 _SEEN = ("lip_sync", "lip_sync_off", "voice_by_judge")
 
 
-def against(record: Record, baseline: Path | None) -> Comparison | None:
+def against(record: Record, baseline: Path | None, slower: float = LEAST) -> Comparison | None:
     """The record beside the baseline, None where there is none. What depends on the machine is compared only where it
-    is the same one. Raises BadInput for a file that is no result."""
+    is the same one at the same pace, and counts from the share `slower` on. Raises BadInput for a file that is no
+    result."""
     if baseline is None or not baseline.exists():
         return None
-    return compare(read_record(baseline), record, any_machine=False)
+    return compare(read_record(baseline), record, any_machine=False, least_of_machine=slower)
 
 
 def failures(record: Record) -> list[str]:

@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from benchmarks.comparison import Comparison
+from benchmarks.comparison import LEAST, Comparison
 from benchmarks.gold.scenario import SCENARIO
 from serve_app.cli.bench_run import add_option, add_server_options, comparison_lines, record_lines
 from serve_app.cli.progress import Spinner
@@ -30,6 +30,9 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--baseline", type=Path, help="result to compare with; by default benchmarks/gold/baseline.json"
     )
     parser.add_argument(
+        "--slower", type=float, default=LEAST, help="share from which on times count as worse (%(default)s)"
+    )
+    parser.add_argument(
         "--write-baseline", action="store_true", help="keep the result as the baseline, if all is right"
     )
     parser.set_defaults(run=run_gold)
@@ -51,7 +54,7 @@ def run_gold(arguments: argparse.Namespace) -> int:
         print(f"FAILED {failure}")
     if arguments.write_baseline:
         return _keep(path, arguments.baseline or FILE, failed)
-    worse = _worse(against(record, arguments.baseline or FILE))
+    worse = _worse(against(record, arguments.baseline or FILE, arguments.slower))
     return int(bool(failed) or worse)
 
 

@@ -189,6 +189,13 @@ def test_a_slower_machine_is_not_a_slower_program() -> None:
     assert len(compare(at(0.01), at(0.013)).rows) == 2, "who asks for everything gets it"
 
 
+def test_times_may_be_given_more_room_than_the_rest() -> None:
+    first, second = (record(seconds(centre), Measure("lips", "correlation", (lips,), "higher", stray=0.001))
+                     for centre, lips in ((1.0, 0.8), (1.15, 0.7)))  # fmt: skip
+    assert {row.key for row in compare(first, second).worse} == {"first_fragment_seconds", "lips"}
+    assert {row.key for row in compare(first, second, least_of_machine=0.25).worse} == {"lips"}
+
+
 def test_every_result_says_at_which_pace_the_machine_was(tmp_path: Path) -> None:
     path = write_result("x", ["x"], {}, tmp_path, [Measure("a", "s", (1.0,))], before=load_now(with_pace=True))
     load = json.loads(path.read_text())["load"]
